@@ -15,6 +15,7 @@ import torch
 from torch.nn import Conv2d, Sequential
 
 from harness import claim, prepared
+from support.accuracy import near
 
 SIDE = {"cpu": 32, "cuda": 112}
 CHANNELS, BATCH = 48, {"cpu": 2, "cuda": 16}
@@ -37,10 +38,7 @@ def bench_cudnn_benchmark(compare, device, shapes):
     kinds = [(3, 5), (CHANNELS, 3), (CHANNELS, 7)]
     # Nothing but convolutions: a ReLU near zero would make a large difference of the small one between
     # algorithms.
-    layers = (
-        Conv2d(channels, CHANNELS, kernel, padding=kernel // 2, device=device) for channels, kernel in kinds
-    )
-    net = Sequential(*layers)
+    net = Sequential(*(Conv2d(given, CHANNELS, side, padding=side // 2) for given, side in kinds)).to(device)
 
     def step(benchmark=False, deterministic=False):
         torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = benchmark, deterministic
@@ -56,16 +54,11 @@ def bench_cudnn_benchmark(compare, device, shapes):
 
         return iteration
 
-    def same(expected, got):
-        for right, mine in zip(expected, got, strict=True):
-            # Convolutions may use TF32 by default: its 10-bit mantissa is what algorithms may differ by.
-            torch.testing.assert_close(mine, right, rtol=0, atol=5e-3 * float(right.abs().max()))
-
     compare(
         baseline=prepared(step),
         on=prepared(step, benchmark=True),
         deterministic=prepared(step, deterministic=True),
-        same=same,
+        same=near(5e-3),
         expect={"on": "higher" if varying else "lower", "deterministic": "higher"},
         items=BATCH[device.type],
     )

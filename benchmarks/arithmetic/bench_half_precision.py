@@ -6,17 +6,16 @@ bound by launches instead, and autocast adds casts.
 Source: PyTorch cookbooks, 2019-2020.
 """
 
-from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from harness import Unavailable, claim, prepared
 from support.accuracy import within
-from support.networks import matrix_or_resnet50
+from support.networks import flops_of, matrix_or_resnet50
+from support.tf32 import tf32
 
 # Batch and side: of the matrices, or of the images.
 SIZES = {
@@ -26,18 +25,8 @@ SIZES = {
 # So many rows or images, the last ones, are held against float64: all of them take a GPU a second in every
 # process.
 CHECKED = 16
-
-
-@contextmanager
-def tf32(on):
-    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision("high" if on else "highest")
-    torch.backends.cudnn.allow_tf32 = on
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before[0])
-        torch.backends.cudnn.allow_tf32 = before[1]
+HALVES = {"half": (torch.float16, "fp16"), "bfloat16": (torch.bfloat16, "bf16")}
+NO_HALF = Unavailable("float16 is for GPUs: on the CPU bfloat16 is the half precision")
 
 
 @claim("C2", expect="lower", time_limit=180.0)
@@ -60,23 +49,12 @@ def bench_half_precision(compare, device, work, mode):
     def autocast(dtype):
         return torch.inference_mode()(torch.autocast(device.type, dtype)(partial(net, x)))
 
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net(x)
-    no_half = Unavailable("float16 is for GPUs: on the CPU bfloat16 is the half precision")
-    gpu = device.type == "cuda"
-    compare(
-        baseline=prepared(cast, torch.float32, around=around),
-        half=prepared(cast, torch.float16, around=around) if gpu else no_half,
-        bfloat16=prepared(cast, torch.bfloat16, around=around),
-        autocast_half=prepared(autocast, torch.float16, around=around) if gpu else no_half,
-        autocast_bfloat16=prepared(autocast, torch.bfloat16, around=around),
-        reference=exact,
-        same=within(0.1),
-        items=batch,
-        flops=counter.get_total_flops(),
-        precision={
-            "baseline": "tf32" if mode == "tf32_on" else "fp32",
-            **dict.fromkeys(("half", "autocast_half"), "fp16"),
-            **dict.fromkeys(("bfloat16", "autocast_bfloat16"), "bf16"),
-        },
-    )
+    variants = {"baseline": prepared(cast, torch.float32, around=around)}
+    precision = {"baseline": "tf32" if mode == "tf32_on" else "fp32"}
+    for way, make in (("", cast), ("autocast_", autocast)):
+        for name, (dtype, arithmetic) in HALVES.items():
+            here = device.type == "cuda" or name != "half"
+            variants[way + name] = prepared(make, dtype, around=around) if here else NO_HALF
+            precision[way + name] = arithmetic
+    flops = flops_of(net, x)
+    compare(**variants, reference=exact, same=within(0.1), items=batch, flops=flops, precision=precision)

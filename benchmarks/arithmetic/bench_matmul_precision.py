@@ -6,24 +6,15 @@ Cards before Ampere have neither.
 Source: today's folklore; PyTorch's documentation.
 """
 
-from contextlib import contextmanager
+from functools import partial
 
 import torch
 
 from harness import claim, variant
 from support.accuracy import within
+from support.tf32 import matmul_precision
 
 SIDES = {"cpu": 256, "cuda": 4096}
-
-
-@contextmanager
-def precision(name):
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(name)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 @claim("C19", expect="lower", needs="cuda")
@@ -32,7 +23,7 @@ def bench_matmul_precision(compare, device):
     a, b = torch.randn(2, side, side, device=device)
     compare(
         **{
-            name: variant(lambda: a @ b, around=lambda level=level: precision(level))
+            name: variant(lambda: a @ b, around=partial(matmul_precision, level))
             for name, level in (("baseline", "highest"), ("high", "high"), ("medium", "medium"))
         },
         same=within(2e-2),

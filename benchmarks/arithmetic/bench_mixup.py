@@ -6,13 +6,11 @@ A network takes far longer.
 Source: PyTorch cookbooks, 2019-2020.
 """
 
-from itertools import pairwise
-
 import torch
-from torch import nn
-from torch.nn import functional
+from torch.nn.functional import cross_entropy, log_softmax
 
 from harness import claim
+from support.networks import convolutional
 
 # Images, side, width of the network.
 SHAPES = {"cpu": (16, 32, 16), "cuda": (256, 64, 128)}
@@ -22,7 +20,7 @@ SHARE, SMOOTHING, CLASSES = 0.7, 0.1, 10
 def same(expected, got):
     """Losses of other inputs differ; each must be what its own scores give by the definition."""
     scores, targets, smoothing, loss = got
-    logs = functional.log_softmax(scores.double(), 1)
+    logs = log_softmax(scores.double(), 1)
     losses = [share * -logs.gather(1, target[:, None]).mean() for share, target in targets]
     by_hand = (1 - smoothing) * sum(losses) - smoothing * logs.mean()
     torch.testing.assert_close(loss.double(), by_hand, rtol=1e-4, atol=1e-5)
@@ -34,13 +32,7 @@ def bench_mixup(compare, device):
     images, side, width = SHAPES[device.type]
     x = torch.randn(images, 3, side, side, device=device)
     target = torch.randint(CLASSES, (images,), device=device)
-    convolutions = (
-        layer
-        for before, after in pairwise((3, width, width, width))
-        for layer in (nn.Conv2d(before, after, 3, padding=1), nn.ReLU())
-    )
-    net = nn.Sequential(*convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES))
-    net.to(device)
+    net = convolutional(width, CLASSES).to(device)
 
     def step(mixup=False, smoothing=0.0):
         def train():
@@ -50,21 +42,14 @@ def bench_mixup(compare, device):
                 mine = torch.lerp(x[order], x, SHARE)
                 targets = [(SHARE, target), (1 - SHARE, target[order])]
             scores = net(mine)
-            losses = [
-                share * functional.cross_entropy(scores, each, label_smoothing=smoothing)
-                for share, each in targets
-            ]
-            loss = sum(losses)
+            loss = sum(
+                share * cross_entropy(scores, each, label_smoothing=smoothing) for share, each in targets
+            )
             net.zero_grad()
             loss.backward()
             return scores.detach(), targets, smoothing, loss.detach()
 
         return train
 
-    compare(
-        baseline=step(),
-        mixup=step(mixup=True),
-        label_smoothing=step(smoothing=SMOOTHING),
-        same=same,
-        items=images,
-    )
+    variants = {"mixup": step(mixup=True), "label_smoothing": step(smoothing=SMOOTHING)}
+    compare(baseline=step(), **variants, same=same, items=images)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from harness import claim, prepared
+from support.optimizing import by_hand, stepping, with_gradients
 
 # Tensors, and the side of each.
 TENSORS = {
@@ -28,42 +29,13 @@ def bench_optimizers(compare, device, rule, tensors):
     start = [torch.randn(side, side, device=device) for _ in range(count)]
     gradients = [torch.randn_like(each) for each in start]
 
-    def manual():
-        mine = [each.clone() for each in start]
-        means = [torch.zeros_like(each) for each in start]
-        squares = [torch.zeros_like(each) for each in start]
-        steps = 0
-
-        @torch.no_grad()
-        def step():
-            nonlocal steps
-            steps += 1
-            for parameter, gradient, mean, square in zip(mine, gradients, means, squares, strict=True):
-                if rule == "sgd":
-                    parameter.sub_(gradient, alpha=RATE)
-                    continue
-                mean.lerp_(gradient, 0.1)
-                square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-                root = (square / (1 - 0.999**steps)).sqrt_().add_(1e-8)
-                parameter.addcdiv_(mean, root, value=-RATE / (1 - 0.9**steps))
-            return mine
-
-        return step
+    make = torch.optim.SGD if rule == "sgd" else torch.optim.Adam
 
     def optim(options):
-        mine = [each.clone().requires_grad_() for each in start]
-        for parameter, gradient in zip(mine, gradients, strict=True):
-            parameter.grad = gradient
-        made = (torch.optim.SGD if rule == "sgd" else torch.optim.Adam)(mine, lr=RATE, **options)
-
-        def step():
-            made.step()
-            return [parameter.detach() for parameter in mine]
-
-        return step
+        return stepping(make(with_gradients(start, gradients), lr=RATE, **options))
 
     compare(
-        baseline=prepared(manual),
+        baseline=prepared(by_hand, rule, start, gradients, RATE),
         default=prepared(optim, {}),
         **{name: prepared(optim, options) for name, options in KINDS.items()},
         same=torch.testing.assert_close,

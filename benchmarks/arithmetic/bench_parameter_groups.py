@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from harness import claim, prepared
+from support.optimizing import stepping, with_gradients
 
 # Tensors, and the side of each.
 TENSORS = {"cpu": (100, 16), "cuda": (500, 64)}
@@ -23,20 +24,9 @@ def bench_parameter_groups(compare, device, kind):
     gradients = [torch.randn_like(each) for each in start]
 
     def optimizer(groups):
-        mine = [each.clone().requires_grad_() for each in start]
-        for parameter, gradient in zip(mine, gradients, strict=True):
-            parameter.grad = gradient
-        size = count // groups
-        made = torch.optim.SGD(
-            [{"params": mine[place : place + size], "lr": 1e-3} for place in range(0, count, size)],
-            **{kind: True},
-        )
-
-        def step():
-            made.step()
-            return [parameter.detach() for parameter in mine]
-
-        return step
+        mine, size = with_gradients(start, gradients), count // groups
+        split = [{"params": mine[place : place + size], "lr": 1e-3} for place in range(0, count, size)]
+        return stepping(torch.optim.SGD(split, **{kind: True}))
 
     compare(
         baseline=prepared(optimizer, 1),

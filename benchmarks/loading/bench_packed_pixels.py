@@ -14,7 +14,7 @@ from functools import partial
 
 import pytest
 
-from harness import Unavailable, claim, prepared
+from harness import Unavailable, claim
 from harness.loading.data import recipe
 from harness.loading.data.dataset import Photographs, epoch_images
 from harness.loading.data.packed import packed
@@ -24,28 +24,22 @@ from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from support.batches import photographs_in_batch
 from support.checksum import Checksummed
-from support.disk import DiskLoader, EvictedFiles
+from support.disk import EvictedFiles, from_disk
 
 
 @claim("L12", expect="lower", loader=True)
 @pytest.mark.parametrize("cache", ["warm", "cold"])
 def bench_packed_pixels(compare, images, loop, cache):
-    workers = usable_cores()
+    workers, cold = usable_cores(), cache == "cold"
     # Whole epochs: a shard is read from front to back.
     batches = 3 * window_batches(workers)
     # Each image once in an epoch: one that comes round again would not be cold any more.
     files = list(dict.fromkeys(epoch_images(images, photographs_in_batch() * batches)))
     pixels = packed(files)
-    cold = cache == "cold"
     if cold and not EvictedFiles([pixels.file]).works():
         pytest.skip(f"{pixels.file} is kept in memory, not on a disk that can be read: set TIPBENCH_CACHE")
-    options = {"batch_size": max(1, len(files) // batches), "workers": workers, **loop}
-
-    def variant(dataset, read):
-        forgotten = EvictedFiles(read) if cold else None
-        around = {"around": forgotten.around} if forgotten else {}
-        step = Checksummed(loop["step"])
-        return prepared(DiskLoader, dataset, forgotten=forgotten, **{**options, "step": step}, **around)
+    options = {**loop, "workers": workers, "step": Checksummed(loop["step"])}
+    variant = partial(from_disk, cold=cold, batch_size=max(1, len(files) // batches), **options)
 
     def shards(**how):
         if reason := missing():
@@ -61,5 +55,5 @@ def bench_packed_pixels(compare, images, loop, cache):
         jpeg_shards=shards(),
         same=same_pixels,
         items=len(files),
-        expect={"memmap": "higher", "pixel_shards": "higher"} if cold else None,
+        expect=dict.fromkeys(("memmap", "pixel_shards"), "higher") if cold else None,
     )

@@ -35,25 +35,19 @@ def in_a_row(epochs, *arguments, **options):
 @pytest.mark.parametrize("epoch", list(CASES))
 def bench_persistent_workers(compare, images, tiny, loop, epoch):
     start, epochs, batch_size, turns = CASES[epoch]
+    large = epoch == "long_fork"
     # A spawned worker imports torch anew, for seconds: one is enough.
     workers = 1 if start == "spawn" else min(4, usable_cores())
     samples = batch_size * turns * window_batches(workers)
     photographs = partial(Photographs, epoch_images(images, samples))
-    dataset = photographs if epoch == "long_fork" else partial(DigitBatches, tiny, samples)
-    collate = {} if epoch == "long_fork" else {"collate_fn": as_it_is}
-    options = {
-        "batch_size": batch_size,
-        "workers": workers,
-        "multiprocessing_context": start,
-        **collate,
-        **loop,
-    }
-    loader = partial(prepared, in_a_row, epochs, dataset, **options)
+    dataset = photographs if large else partial(DigitBatches, tiny, samples)
+    options = {"batch_size": batch_size, "workers": workers, "collate_fn": None if large else as_it_is}
+    loader = partial(prepared, in_a_row, epochs, dataset, multiprocessing_context=start, **options, **loop)
     compare(
         baseline=loader(persistent=False),
         persistent=loader(persistent=True),
         same=same_epochs,
         items=epochs * samples,
-        decoded=epochs * samples if epoch == "long_fork" else 0,
-        expect={"persistent": "same" if epoch == "long_fork" else "lower"},
+        decoded=epochs * samples if large else 0,
+        expect={"persistent": "same" if large else "lower"},
     )

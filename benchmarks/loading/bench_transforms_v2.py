@@ -9,7 +9,6 @@ Source: today's folklore; torchvision's documentation.
 from functools import partial
 
 import pytest
-import torch
 
 from harness import Unavailable, claim, prepared
 from harness.loading.data import decoders, recipe
@@ -19,27 +18,8 @@ from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.rounds import in_windows
 from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
-from harness.loading.machine.threads import one_thread
 from support.batches import photographs_in_batch
-
-MOST_LEVELS = 2.0  # of 256: Pillow and torch round differently where they resize
-
-
-def alone(transform, images):
-    made = transform()
-
-    @one_thread()
-    def prepare():
-        torch.manual_seed(0)  # the same crops for all
-        return torch.stack([made(image) for image in images])
-
-    return prepare
-
-
-def alike(expected, got):
-    off = 255 * (got - expected).abs() * torch.tensor(recipe.STD)[:, None, None]
-    assert float(off.max()) <= MOST_LEVELS, f"pixels are up to {float(off.max()):.1f} levels off"
-    return {"max_level_difference": float(off.max()), "mean_level_difference": float(off.mean())}
+from support.transformed import alike, alone
 
 
 @claim("L11", expect="lower", loader=True)

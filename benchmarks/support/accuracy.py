@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -18,6 +18,21 @@ def within(largest: float) -> Callable[[torch.Tensor, torch.Tensor], Mapping[str
     expected value.
     """
     return partial(_errors, largest)
+
+
+def near(tolerance: float) -> Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor]], None]:
+    """What ``same`` is given where results are tensors of sums, which may be made in another order each time.
+
+    No value is off by more than ``tolerance``, a share of its tensor's largest: cuDNN's backward does not
+    repeat itself, and may round to TF32's 10 bits.
+    """
+    return partial(_near, tolerance)
+
+
+def _near(tolerance: float, expected: Sequence[torch.Tensor], got: Sequence[torch.Tensor]) -> None:
+    assert len(got) == len(expected), f"{len(got)} results, not {len(expected)}"
+    for right, mine in zip(expected, got, strict=True):
+        torch.testing.assert_close(mine, right, rtol=0, atol=tolerance * float(right.abs().max()))
 
 
 def _errors(limit: float, expected: torch.Tensor, got: torch.Tensor) -> Mapping[str, float]:

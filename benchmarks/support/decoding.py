@@ -72,6 +72,11 @@ class DecodingAlone:
         return False
 
 
+def decoding_alone(contents: Sequence[bytes], make: Callable[..., Decoder], *arguments: Any) -> DecodingAlone:
+    """The iteration with the decoder that ``make`` gives for these arguments."""
+    return DecodingAlone(make(*arguments), contents)
+
+
 def damaged(content: bytes) -> list[bytes]:
     """An image cut off in the middle and after its head, one without a head, nothing, and, last,
     the sound image.

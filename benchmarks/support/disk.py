@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from harness import Variant, prepared
 from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import Epoch
 from harness.loading.machine.page_cache import disk_bytes, evict
@@ -81,3 +82,14 @@ class DiskLoader(PlainLoader):
         """Bytes that were fetched so far, and what the plain loader counts."""
         fetched = disk_bytes(member.pid for member in self._tree.members())
         return {**super().counters(), "disk_bytes": float(fetched)}
+
+
+def from_disk(
+    dataset: Callable[[], Any], read: Sequence[str | Path], *, cold: bool, **options: Any
+) -> Variant:
+    """A variant that loads ``dataset``; where ``cold``, each epoch finds the files it reads out of the page
+    cache.
+    """
+    forgotten = EvictedFiles(read) if cold else None
+    around = forgotten.around if forgotten else nullcontext
+    return prepared(DiskLoader, dataset, around=around, forgotten=forgotten, **options)
