@@ -174,6 +174,13 @@ def verdict_power(session: nox.Session) -> None:
 
 
 @nox.session(reuse_venv=True)
+def fuzz(session: nox.Session) -> None:
+    """Damaged and hostile input for everything that reads a file (`-- --inputs 1000000`: the long proof)."""
+    session.install(*PINNED, "-e", LOADERS, "--group", "tests")
+    session.run("python", "scripts/fuzz", *session.posargs, env=_bytecode(session))
+
+
+@nox.session(reuse_venv=True)
 def explained(session: nox.Session) -> None:
     """Whether the gate names what was changed: planted differences, each profiled and named rightly or
     not."""

@@ -58,7 +58,7 @@ class MeasureOptions:
 
 def seed_of(case: str) -> int:
     """The seed of a case's inputs: the same in every process, so that live processes work on equal data."""
-    return crc32(case.encode())
+    return crc32(case.encode("utf-8", "surrogatepass"))
 
 
 def measure(case: str, claim: Claim, spec: BenchmarkSpec, options: MeasureOptions) -> Measurement:

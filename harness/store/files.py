@@ -46,9 +46,13 @@ def text_of(path: Path, most: int = LARGEST) -> str:
 def trace_name(case: str, variant: str) -> str:
     """Where the trace of a variant goes, relative to its run's folder: a name any file system takes, and no
     path."""
-    whole = f"{case} {variant}"
+    return f"{TRACES}/{plain_name(f'{case} {variant}')}.json.gz"
+
+
+def plain_name(whole: str) -> str:
+    """A file's name for anything that is called so: of plain letters, and another one for another text."""
     safe = re.sub(r"[^A-Za-z0-9._]+", "-", whole.replace(".py::", "-"))[-100:].strip("-.")
-    return f"{TRACES}/{safe}-{crc32(whole.encode('utf-8', 'surrogatepass')):08x}.json.gz"
+    return f"{safe}-{crc32(whole.encode('utf-8', 'surrogatepass')):08x}"
 
 
 def new_run_folder(results: Path, now: datetime, name: str = "") -> Path:

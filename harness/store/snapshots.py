@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from zlib import crc32
 
+from harness.store.files import plain_name
 from harness.store.lines import StoreError
 from harness.store.whole_file import whole_file
 
@@ -19,12 +18,7 @@ SNAPSHOTS = "snapshots"
 def snapshot_file(folder: Path, case: str, variant: str) -> Path:
     """Where a run keeps the memory snapshot of a variant; whatever a case is called, a plain name in that
     folder."""
-    name = f"{case}-{variant}"
-    return (
-        folder
-        / SNAPSHOTS
-        / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[-120:]}-{crc32(name.encode()):08x}.json.gz"
-    )
+    return folder / SNAPSHOTS / f"{plain_name(f'{case} {variant}')}.json.gz"
 
 
 def write_snapshot(path: Path, snapshot: Mapping[str, object]) -> None:

@@ -171,3 +171,4 @@ def test_inputs_are_seeded_by_the_case() -> None:
     """The seed of a case's inputs is the same in every process and differs from case to case."""
     assert seed_of("x.py::bench[a]") == 1955981551
     assert seed_of("x.py::bench[a]") != seed_of("x.py::bench[b]")
+    assert seed_of("caf\udce9.py::bench") != seed_of("caf\udce8.py::bench"), "a file's name need not be UTF-8"

@@ -132,7 +132,7 @@ def contents(packages: Path, sibling: Sibling) -> str:
         for name, file in files
         if not re.search(r"\.dist-info|\.pyc$", name) and file.is_file()
     ]
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def digest_of(constraints: Path | None) -> str:

@@ -65,7 +65,7 @@ class PipelineLoader(DaliLoader):
         )
         def pipeline() -> Any:
             jpegs, ids = fn.readers.file(
-                files=self.paths, labels=list(range(len(self.paths))), pad_last_batch=True, name="reader"
+                files=self._names(), labels=list(range(len(self.paths))), pad_last_batch=True, name="reader"
             )
             decoder = "mixed" if self.decoder == "gpu" else "cpu"
             images = prepare(fn, jpegs, decoder=decoder, fixed=self.fixed, flip=fn.random.coin_flip())

@@ -80,7 +80,7 @@ class DynamicLoader(DaliLoader):
         if self.device_id is None:
             _without_gpu(ndd.Device)
         reader = ndd.readers.File(
-            files=self.paths,
+            files=self._names(),
             labels=list(range(len(self.paths))),
             pad_last_batch=True,
             max_batch_size=self.batch_size,

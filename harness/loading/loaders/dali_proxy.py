@@ -5,6 +5,7 @@ that prepares them.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from string import Template
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from harness.loading.loop.loader import Loader
 
 _PROXY = Template("""\
+import os
+
 import numpy as np
 from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.plugin.pytorch.experimental import proxy
@@ -45,7 +48,7 @@ def pipeline():
 
 
 def name(path):
-    return np.frombuffer(path.encode(), dtype=np.int8)
+    return np.frombuffer(os.fsencode(path), dtype=np.int8)
 
 
 with proxy.DALIServer(pipeline()) as server:
@@ -72,7 +75,7 @@ class _Named:
         import numpy as np
 
         path, label = self.images[place]
-        return self.proxy(np.frombuffer(path.encode(), dtype=np.int8)), label, place
+        return self.proxy(np.frombuffer(os.fsencode(path), dtype=np.int8)), label, place
 
 
 class ProxyLoader(PlainLoader):

@@ -188,6 +188,19 @@ class DaliLoader(Loader):
             raise
         self._midway = False
 
+    def _names(self) -> list[str]:
+        """The files as DALI's reader takes them. Raises DataError for a name that it does not take."""
+        from harness.loading.data.folder import DataError
+
+        for path in self.paths:
+            try:
+                path.encode()
+            except UnicodeEncodeError:
+                raise DataError(
+                    f"{path}: its name is not UTF-8, and DALI's reader takes no other; rename the file"
+                ) from None
+        return self.paths
+
     def close(self) -> None:
         """Drop what lives; DALI joins its threads when the last reference goes, which may hang in a cycle."""
         self._live = None

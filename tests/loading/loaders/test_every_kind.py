@@ -3,6 +3,7 @@ refused."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -145,6 +146,14 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Image]]:
 
 
 @pytest.fixture(scope="module")
+def oddly_named(images: list[Image]) -> list[Image]:
+    """The same photographs, one of them under a name that is not UTF-8, as Linux allows."""
+    path = os.fsdecode(os.fsencode(Path(images[3].path).parent) + b"/caf\xe9.jpg")
+    os.link(images[3].path, path)
+    return [image._replace(path=path) if place == 3 else image for place, image in enumerate(images)]
+
+
+@pytest.fixture(scope="module")
 def expected(images: list[Image]) -> list[tuple[Tensor, Tensor, Tensor]]:
     """What the plain loader delivers of them with nothing random."""
     return delivered(_plain(images, True))
@@ -155,11 +164,16 @@ def expected(images: list[Image]) -> list[tuple[Tensor, Tensor, Tensor]]:
 
 @pytest.mark.parametrize(("make", "most", "mean"), KINDS)
 def test_same_samples_and_pixels(
-    make: Make, most: float, mean: float, images: list[Image], expected: list[tuple[Tensor, Tensor, Tensor]]
+    make: Make,
+    most: float,
+    mean: float,
+    images: list[Image],
+    oddly_named: list[Image],
+    expected: list[tuple[Tensor, Tensor, Tensor]],
 ) -> None:
     """Every kind delivers each sample once with its label, in batches of equal form, and pixels within its
-    bound."""
-    with make(images, True) as loader:
+    bound, whatever a file is called; DALI's reader knows no such name."""
+    with make(images if getattr(make, "func", make) is _dali else oddly_named, True) as loader:
         batches = delivered(loader)
         same_samples(_plain(images, True)(), loader())
     assert sorted(len(batch[2]) for batch in batches) == [COUNT % BATCH, *[BATCH] * (COUNT // BATCH)]
@@ -170,6 +184,18 @@ def test_same_samples_and_pixels(
         assert [images[place].label for place in ids.tolist()] == labels.tolist()
     off = (levels(by_id(batches)) - levels(by_id(expected))).abs()
     assert float(off.max()) <= most and float(off.mean()) <= mean
+
+
+@pytest.mark.parametrize("kind", [PipelineLoader, DynamicLoader])
+def test_a_name_that_dali_does_not_take(kind: Any, oddly_named: list[Image]) -> None:
+    """The error names the file and says what to do; DALI's own says neither."""
+    if reason := dali_shared.missing():
+        pytest.skip(reason)
+    with (
+        pytest.raises(DataError, match=r"caf.\.jpg: its name is not UTF-8, .*rename the file"),
+        kind(oddly_named, batch_size=BATCH, threads=1) as loader,
+    ):
+        loader()
 
 
 def test_floats_made_on_the_device_are_those_of_the_workers(images: list[Image]) -> None:
