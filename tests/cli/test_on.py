@@ -162,6 +162,14 @@ def test_a_job_that_left_nothing(play: Play, capsys: Captured) -> None:
     assert "every node must share this folder" in text
 
 
+def test_a_job_that_somebody_cancelled_is_no_success(play: Play, capsys: Captured) -> None:
+    """Its run has an end, and says that it was interrupted; what it measured is shown."""
+    play({"n1": [measures("x", of="CANCELLED", ended="interrupted")], "n2": [measures("y")]})
+    status, out, _ = bench(capsys)
+    assert status == 3
+    assert "2 holds; the part of n1 is missing or not whole" in out
+
+
 def test_a_case_that_failed_is_no_success(play: Play, capsys: Captured) -> None:
     """As in a run by itself."""
     failed = Measurement(f"{ONE.path}::{ONE.function}", "A1", 1, Status.FAILED, "it broke")

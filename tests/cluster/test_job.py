@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,17 +77,35 @@ run_job(NodeJob("n1", "n1", folder, ("sh", "-c", sys.argv[2]), 60.0, folder), sc
 """
 
 
-def started(folder: Path, script: str) -> subprocess.Popen[bytes]:
-    """A process that runs a job, once its command has written its number and is watched."""
-    (folder / LOGS).mkdir()
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), script], env=ENVIRONMENT)
-    assert until(lambda: (folder / "watched").exists() and (folder / "pid").exists())
-    return process
+WAITS = "echo $$ >new; mv new pid; mkfifo pipe; exec 3<>pipe; while :; do read _ <&3; done"
+"""A script that writes its number and waits for ever, without a process or a turn of its own."""
+
+Start = Callable[[str], subprocess.Popen[bytes]]
 
 
-def test_sigterm_is_passed_on(tmp_path: Path) -> None:
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Start]:
+    """Starts a process that runs a job, once its command has written its number and is watched."""
+    (tmp_path / LOGS).mkdir()
+    made: list[subprocess.Popen[bytes]] = []
+
+    def start(script: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path), script], env=ENVIRONMENT)
+        made.append(process)
+        assert until(lambda: (tmp_path / "watched").exists() and (tmp_path / "pid").exists())
+        return process
+
+    yield start
+    for process in made:
+        process.kill()
+        process.wait()
+
+
+def test_sigterm_is_passed_on(tmp_path: Path, started: Start) -> None:
     """The command ends in its own way, and that is noted."""
-    process = started(tmp_path, "trap 'exit 7' TERM; echo $$ >new; mv new pid; while :; do sleep 0.01; done")
+    process = started(
+        "trap 'exit 7' TERM; echo $$ >new; mv new pid; mkfifo pipe; exec 3<>pipe; while :; do read _ <&3; done"
+    )
     process.terminate()
     assert process.wait() == 0
     note = read_note(tmp_path, "n1")
@@ -94,9 +113,9 @@ def test_sigterm_is_passed_on(tmp_path: Path) -> None:
     assert note.exit_code == 7
 
 
-def test_nothing_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
+def test_nothing_outlives_a_process_that_is_killed(tmp_path: Path, started: Start) -> None:
     """The command goes with it, and all that it has started in its group."""
-    process = started(tmp_path, "echo $$ >new; mv new pid; while :; do sleep 0.01; done")
+    process = started(WAITS)
     process.kill()
     process.wait()
     assert gone(int((tmp_path / "pid").read_text()))

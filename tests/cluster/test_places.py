@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +21,7 @@ from harness.cluster.nodes import nodes_here
 from harness.cluster.place import Phase, Place, SubmitError
 from harness.errors import UsageError
 from harness.model import EndReason, RunEnd
-from harness.model.run_set import JobOutcome
+from harness.model.run_set import JobEnd, JobOutcome
 from harness.processes.live import Reaper
 from harness.store.lines import line_of
 from harness.store.sets import LOGS, JobJournal, read_note, run_end
@@ -33,7 +35,7 @@ LEAVES = "mkdir $0; cp decided $0/run.jsonl; echo measured"
 WAITS = """mkdir $0
 trap 'cp cut $0/run.jsonl; exit 130' TERM
 touch ready
-while :; do sleep 0.01; done"""
+mkfifo pipe; exec 3<>pipe; while :; do read _ <&3; done"""
 """A run that takes SIGTERM for Ctrl-C."""
 
 
@@ -61,22 +63,37 @@ PLACES: dict[str, Callable[[Reaper], Place]] = {
 }
 
 
-@pytest.mark.parametrize("name", PLACES)
-def test_jobs_run_to_their_ends(tmp_path: Path, name: str) -> None:
-    """One leaves a run, one ends without; both have notes and logs."""
+def driven(folder: Path, name: str, *jobs: NodeJob) -> dict[str, JobEnd]:
+    """How these jobs end. The clock runs ahead: what is late is waited for by the number of looks."""
     shown = Shown()
-    jobs = [job(tmp_path, LEAVES, "n1"), job(tmp_path, "echo lost >&2; kill -9 $$", "n2")]
-    late = iter(range(0, 10_000_000, 10))
+    late = itertools.count(0.0, 10.0)
     with Reaper() as guard:
-        # Its clock runs ahead: what is late is waited for by the number of looks.
-        moments = Moments(now=lambda: float(next(late)))
-        Driver(PLACES[name](guard), JobJournal(tmp_path), shown, moments).drive(jobs)
-    ends = {end.name: end for end in shown.ends}
-    assert ends["n1"].outcome is JobOutcome.FINISHED
-    assert (ends["n2"].outcome, ends["n2"].signal) == (JobOutcome.LOST, 9)
-    if name != "debug":  # which runs in this process
-        assert ends["n2"].tail == ("lost",)
-    assert ends["n1"].host == os.uname().nodename
+        Driver(
+            PLACES[name](guard),
+            JobJournal(folder),
+            shown,
+            Moments(now=lambda: next(late), wait=lambda _: time.sleep(0.002)),
+        ).drive(jobs)
+    return {end.name: end for end in shown.ends}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_job_that_leaves_a_run(tmp_path: Path, name: str) -> None:
+    """It is finished, and its note has the machine."""
+    end = driven(tmp_path, name, job(tmp_path, LEAVES))["n1"]
+    assert (end.outcome, end.host, end.exit_code) == (JobOutcome.FINISHED, os.uname().nodename, 0)
+
+
+@pytest.mark.parametrize("name", ["here", "debug"])
+def test_a_job_that_dies(tmp_path: Path, name: str) -> None:
+    """The next one runs all the same; the signal is known, and the end of its log."""
+    ends = driven(
+        tmp_path, name, job(tmp_path, "echo lost >&2; kill -9 $$", "n1"), job(tmp_path, LEAVES, "n2")
+    )
+    assert (ends["n1"].outcome, ends["n1"].signal) == (JobOutcome.LOST, 9)
+    assert ends["n2"].outcome is JobOutcome.FINISHED
+    if name == "here":  # the other one runs jobs in this process, whose output is no log
+        assert ends["n1"].tail == ("lost",)
 
 
 @pytest.mark.parametrize("name", ["here", "local"])

@@ -134,7 +134,15 @@ def test_the_end_of_a_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b'{"record":"run"}\n', b'{"record":"end","why":"interrupted"}', b"[]\n", b"\xff\n"]
+    "content",
+    [
+        b"",
+        b'{"record":"run"}\n',
+        b'{"record":"end","why":"interrupted"}',
+        b'{"record":"x","why":"interrupted"}\n',
+        b"[]\n",
+        b"\xff\n",
+    ],
 )
 def test_no_end_of_a_run(tmp_path: Path, content: bytes) -> None:
     """A line without its end is none: it is still being written."""

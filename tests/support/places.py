@@ -77,6 +77,7 @@ class ScriptedPlace:
 
     def states(self, ids: Iterable[str]) -> Mapping[str, JobState] | None:
         """The next state of each."""
+        self.log.append("look")
         found: dict[str, JobState] = {}
         for number in ids:
             job = self.jobs[number]
