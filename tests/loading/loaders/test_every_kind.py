@@ -264,6 +264,9 @@ def test_random_crops_are_distributed_alike(
         else:
             distance = ks_2samp(values.numpy(), plain_crops[name].numpy(), method="asymp").statistic
             assert distance < FARTHEST, f"{name}: {distance:.3f}"
+    for name, most_off in (("area", 0.09), ("ratio", 0.07)):
+        assert abs(crops[name].mean() - plain_crops[name].mean()) < most_off
+        assert abs(crops[name].std() - plain_crops[name].std()) < most_off
     assert len(torch.unique(crops["area"])) > SAMPLES / 2, "crops come again and again"
     assert crops["area"].min() > 0.05 and crops["area"].max() < 1.05
 
