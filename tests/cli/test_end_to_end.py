@@ -73,6 +73,9 @@ def bench_apart(compare, of):
     compare(baseline=prepared(lambda: lambda: a @ a), again=prepared(lambda: lambda: a @ a),
             crashes=prepared(lambda: os.kill(os.getpid(), signal.SIGKILL)), same=torch.equal)
 '''
+SMOKE = ("bench", "--profile", "smoke", "--device", "cpu", "--budget", "1h")
+"""Everything once: how long that takes on a busy machine is nobody's question here."""
+
 SIGNALS = '''"""This loader does something to the process that started it."""
 @claim("signals", loader=True)
 def bench_signals(compare):
@@ -132,7 +135,7 @@ def trouble(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Comple
     (benchmarks / "bench_broken.py").write_text(
         '"""This file cannot be imported."""\nimport surely_not_installed\n\ndef bench_broken(compare):\n    pass\n'
     )
-    done = harness(folder, "bench", "--profile", "smoke", "--device", "cpu", "--python", sys.executable)
+    done = harness(folder, *SMOKE, "--python", sys.executable)
     return done, only_run(folder)
 
 
@@ -205,7 +208,7 @@ def test_kill_9_in_the_middle_of_a_run_loses_only_what_was_in_flight(tmp_path: P
     """The driver is killed while the second invocation works: nothing stays alive, the first is reported."""
     note = tmp_path / "pid"
     write(tmp_path, good=SIMPLE, signals=SIGNALS.format(note=str(note), name="SIGKILL"))
-    done = harness(tmp_path, "bench", "--profile", "smoke", "--device", "cpu")
+    done = harness(tmp_path, *SMOKE)
     assert done.returncode == -signal.SIGKILL
     measuring = int(note.read_text())
     if psutil.pid_exists(measuring):
@@ -222,7 +225,7 @@ def test_kill_9_in_the_middle_of_a_run_loses_only_what_was_in_flight(tmp_path: P
 def test_ctrl_c_leaves_a_complete_report(tmp_path: Path) -> None:
     """An interrupt shows what was measured and exits with 130."""
     write(tmp_path, good=SIMPLE, signals=SIGNALS.format(note=str(tmp_path / "pid"), name="SIGINT"))
-    done = harness(tmp_path, "bench", "--profile", "smoke", "--device", "cpu")
+    done = harness(tmp_path, *SMOKE)
     assert done.returncode == 130, done.stdout + done.stderr
     assert "twice" in done.stdout
     run = only_run(tmp_path)
