@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.output import console
+from harness.cli.output import complain, console
 from harness.cli.parser import positive
 from harness.errors import UsageError
-from harness.exit_status import INTERRUPTED, OK
+from harness.exit_status import INTERRUPTED, OK, TOOL_ERROR
 from harness.report.format import duration
+from harness.store import StoreError
 
 if TYPE_CHECKING:
     from harness.bench.settings import Settings
@@ -103,6 +104,9 @@ def run_on(options: argparse.Namespace, settings: Settings) -> int:
         except KeyboardInterrupt:
             progress.note("interrupted: what was measured so far is below")
             status = INTERRUPTED
+        except StoreError as error:
+            complain(error)
+            status = TOOL_ERROR
     shown = show_set(made[0], console()) if made else OK
     return status or shown
 

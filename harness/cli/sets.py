@@ -26,7 +26,8 @@ def show_set(folder: Path, screen: Console) -> int:
 
 def report_set(folder: Path, forms: Forms) -> int:
     """The same, with the forms that were requested. Raises StoreError."""
-    from harness.report.builders.run_set import set_document, set_records, set_results
+    from harness.report.builders.run_set import set_document
+    from harness.report.builders.run_set_records import set_records, set_results
     from harness.report.render.junit import junit
     from harness.report.render.markdown import markdown
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.cluster.place import Place
 from harness.errors import UsageError
 from harness.model.run_set import JobOutcome, SetPlan
 from harness.program import SCRIPT, program
+from harness.store import StoreError
 from harness.store.sets import JobJournal, new_set
 
 MARGIN = 600.0
@@ -89,15 +91,13 @@ def bench_set(
     ]
     journal = JobJournal(folder)
     driver = Driver(place, journal, display, moments)
-    why = "stopped"
     try:
         driver.drive(jobs)
-        why = "every job ended"
-    except KeyboardInterrupt:
-        why = "interrupted"
+    except BaseException as error:
+        with suppress(StoreError):  # a full disk, say, which the error that passes through reports
+            journal.close("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped")
         raise
-    finally:
-        journal.close(why)
+    journal.close("every job ended")
     if all(end.outcome is JobOutcome.REFUSED for end in driver.ends):
         shutil.rmtree(folder)
         reasons = dict.fromkeys(end.reason for end in driver.ends)

@@ -7,9 +7,11 @@ it is submitted once more. What a run found never makes it run again.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +19,7 @@ from typing import Protocol
 from harness.cluster.job import NodeJob
 from harness.cluster.place import JobState, Phase, Place, SubmitError
 from harness.model import EndReason, RunEnd
-from harness.model.run_set import JobEnd, JobOutcome, NodeNote, SetJob
+from harness.model.run_set import JobEnd, JobOutcome, NodeNote, SetJob, outcome_of
 from harness.store.sets import JobJournal, read_note, run_end
 
 LATE = 30.0
@@ -92,19 +94,26 @@ class Driver:
         except KeyboardInterrupt:
             self._cancel()
             raise
+        except BaseException:
+            # The disk is full, say: nobody would wait for the jobs, nor write down what became of them.
+            self._place.cancel([one.id for one in self._open])
+            raise
 
     def _submit(self) -> None:
         while self._waiting and not (self._place.in_turn and self._open):
-            job = self._waiting.popleft()
-            try:
-                taken = self._place.submit(job)
-            except SubmitError as error:
-                self._journal.submitted(SetJob(job.name, job.node, "", job.attempt))
-                self._ended(JobEnd(job.name, JobOutcome.REFUSED, reason=str(error)))
-                continue
-            self._journal.submitted(SetJob(job.name, job.node, taken.id, job.attempt))
-            moments = self._moments
-            self._open.append(_OpenJob(job, taken.id, taken.log, moments.now(), moments.wall()))
+            with _interrupts_deferred():
+                self._submit_one(self._waiting.popleft())
+
+    def _submit_one(self, job: NodeJob) -> None:
+        try:
+            taken = self._place.submit(job)
+        except SubmitError as error:
+            self._journal.submitted(SetJob(job.name, job.node, "", job.attempt))
+            self._ended(JobEnd(job.name, JobOutcome.REFUSED, reason=str(error)))
+            return
+        moments = self._moments
+        self._open.append(_OpenJob(job, taken.id, taken.log, moments.now(), moments.wall()))
+        self._journal.submitted(SetJob(job.name, job.node, taken.id, job.attempt))
 
     def _look(self) -> None:
         states = self._place.states([one.id for one in self._open])
@@ -124,6 +133,7 @@ class Driver:
         first = one.note is None
         one.note = read_note(one.job.folder, one.job.name) or one.note
         if first and one.note is not None:
+            one.running = self._moments.now() if one.running is None else one.running
             began = one.note.began
             ahead, behind = began - self._moments.wall(), one.began_after - began
             if max(ahead, behind) > CLOCK_OFF:
@@ -160,7 +170,7 @@ class Driver:
             code, number = note.exit_code, note.signal
         end = JobEnd(
             one.job.name,
-            outcome or _outcome(found),
+            outcome or outcome_of(found),
             state.word,
             code,
             number,
@@ -217,12 +227,20 @@ def _pairs(words: Sequence[str]) -> Iterable[tuple[str, str]]:
     return zip(("", *words), words, strict=False)
 
 
-def _outcome(found: RunEnd | None) -> JobOutcome:
-    if found is None:
-        return JobOutcome.LOST
-    if found.reason is EndReason.INTERRUPTED:
-        return JobOutcome.CANCELLED
-    return JobOutcome.STOPPED if found.reason is EndReason.STOPPED else JobOutcome.FINISHED
+@contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until what is in here is done: a job that was just submitted is to be
+    cancelled, too."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda number, _: came.append(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def tail(log: Path) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.model.run_end import EndReason, RunEnd
+
 
 class JobOutcome(StrEnum):
     """How a job ended, by its run's own record first: a scheduler's word alone proves nothing."""
@@ -21,6 +23,15 @@ class JobOutcome(StrEnum):
 
     REFUSED = "refused"
     """The scheduler did not take it, or would never have started it."""
+
+
+def outcome_of(end: RunEnd | None) -> JobOutcome:
+    """The outcome of a job by the end of its run; None for a run without one."""
+    if end is None:
+        return JobOutcome.LOST
+    if end.reason is EndReason.INTERRUPTED:
+        return JobOutcome.CANCELLED
+    return JobOutcome.STOPPED if end.reason is EndReason.STOPPED else JobOutcome.FINISHED
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from harness.cluster.job import NodeJob
 from harness.cluster.place import JobState, Phase
 from harness.model import Measurement, Status
 from harness.model.run_set import NodeNote
+from harness.store import StoreError
 from harness.store.sets import write_note
 from tests.support.places import Clock, ScriptedPlace
 from tests.support.saved import ENVIRONMENT, claim, measurements_of, save
@@ -208,6 +209,42 @@ def test_ctrl_c_cancels_all_and_reports_what_is_there(play: Play, capsys: Captur
     assert place.cancelled == ["2"]
     for text in ("interrupted: what was measured so far is below", "1 holds", "cancelled"):
         assert text in out
+
+
+@pytest.mark.parametrize(
+    ("ended", "state"), [("interrupted", "cancelled"), ("stopped: disk full", "stopped")]
+)
+def test_a_set_whose_process_was_killed(play: Play, capsys: Captured, ended: str, state: str) -> None:
+    """Its runs say themselves how they ended; jobs without a run are open."""
+    play({"n1": [measures("x", ended=ended)], "n2": [measures("y")], "n3": [over("FAILED")]})
+    bench(capsys)
+    (file,) = Path("results").glob("*/jobs.jsonl")
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:4]))
+    status, out, _ = ran(capsys, "report")
+    assert status == 3
+    rows = {
+        line.split()[0]: line.split()[1]
+        for line in out.splitlines()
+        if line.startswith(("  n1", "  n2", "  n3"))
+    }
+    assert rows == {"n1": state, "n2": "finished", "n3": "open"}
+    assert "the process that submitted the jobs was killed, or still waits for them" in out
+
+
+def test_a_full_disk_here_is_a_tool_error(
+    play: Play, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the jobs measured is shown."""
+    place = play({"n1": [measures("x")], "n2": [RUNS]})
+
+    def full(*_: object) -> None:
+        raise StoreError("cannot write: No space left on device")
+
+    monkeypatch.setattr("harness.store.sets.JobJournal.ended", full)
+    status, out, err = bench(capsys)
+    assert (status, err) == (2, "harness: cannot write: No space left on device\n")
+    assert "1 holds" in out
+    assert place.cancelled == ["2"]
 
 
 def test_nodes_that_differ_are_named(play: Play, capsys: Captured) -> None:

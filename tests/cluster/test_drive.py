@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import pytest
 
 from harness.cluster.drive import ENDING, LATE, SILENT, Driver, again
 from harness.cluster.job import NodeJob
-from harness.cluster.place import JobState, Phase
+from harness.cluster.place import JobState, Phase, Submitted
 from harness.model.run_set import JobEnd, JobOutcome
+from harness.store import StoreError
 from harness.store.sets import JobJournal
 from tests.support.places import STARTED, Clock, ScriptedPlace, Shown, jobs_on, leave_run
 
@@ -171,6 +174,18 @@ def test_a_scheduler_that_stays_silent(tmp_path: Path) -> None:
     assert 3600 + SILENT < clock.now < 3600 + SILENT + 60
 
 
+def test_a_scheduler_that_is_silent_from_the_beginning(tmp_path: Path) -> None:
+    """The job's note says that it began: it is given up after its limit, too."""
+    clock = Clock()
+    (job,) = jobs_on(tmp_path, "n1")
+    place = ScriptedPlace({"n1": [None]})
+    clock.then = lambda: None if (tmp_path / "n1").exists() else leave_run(job, None)
+    driver = Driver(place, JobJournal(tmp_path), Shown(), clock.moments())
+    driver.drive([job])
+    assert driver.ends[0].outcome is JobOutcome.LOST
+    assert 3600 + SILENT < clock.now < 3600 + SILENT + 60
+
+
 def test_a_job_that_waits_has_no_limit(tmp_path: Path) -> None:
     """Queues may be long."""
     clock = Clock()
@@ -243,6 +258,40 @@ def test_an_interrupt_does_not_wait_for_ever(tmp_path: Path) -> None:
     found = interrupt(tmp_path, lambda job: None, clock)
     assert [end.outcome for end in found] == [JobOutcome.LOST] * 2
     assert ENDING <= clock.now < 2 * ENDING
+
+
+def test_an_interrupt_while_a_job_is_submitted(tmp_path: Path) -> None:
+    """The job that was just taken is cancelled, too, and no other is submitted."""
+    place = ScriptedPlace({name: [over("CANCELLED")] for name in ("n1", "n2")})
+    taken = place.submit
+
+    def submit(job: NodeJob) -> Submitted:
+        found = taken(job)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        return found
+
+    place.submit = submit  # type: ignore[method-assign]
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    driver = Driver(place, JobJournal(tmp_path), Shown(), Clock().moments())
+    with pytest.raises(KeyboardInterrupt):
+        driver.drive(jobs_on(tmp_path, "n1", "n2"))
+    assert place.cancelled == ["1"]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_nobody_is_left_waiting_for_jobs(tmp_path: Path) -> None:
+    """Where their ends cannot be written down, a full disk say, the jobs are cancelled."""
+    place = ScriptedPlace({"n1": [RUNS, leaves(RUNS)], "n2": [RUNS]})
+    journal = JobJournal(tmp_path)
+
+    def full(end: JobEnd) -> None:
+        raise StoreError("No space left on device")
+
+    journal.ended = full  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match="No space left"):
+        Driver(place, journal, Shown(), Clock().moments()).drive(jobs_on(tmp_path, "n1", "n2"))
+    assert place.cancelled == ["2"]
 
 
 def test_an_interrupt_before_anything_began(tmp_path: Path) -> None:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from harness.model import Outcome
-from harness.model.run_set import JobEnd, JobOutcome, SetJob
+from harness.model.run_set import JobEnd, JobOutcome, SetJob, outcome_of
 from harness.plural import counted
-from harness.report.builders import run_records
 from harness.report.builders.run import CLAIM_COLUMNS, cells_of, counts_text
 from harness.report.builders.run_content import TONES, RunContent, content
 from harness.report.document import (
     IMPROVED,
-    CaseResult,
-    CaseResults,
-    CheckState,
     Column,
     Document,
     Fact,
@@ -31,7 +27,6 @@ from harness.report.format import duration, sanitize
 from harness.report.header import machine_lines
 from harness.report.next_command import near
 from harness.store import Run
-from harness.store.codec import to_json
 from harness.store.sets import RunSet
 
 _JOBS = (
@@ -71,7 +66,7 @@ class SetContent:
         return tuple(
             node
             for node in self.found.plan.nodes
-            if node not in self.runs or _state(self, node)[0] != str(JobOutcome.FINISHED)
+            if node not in self.runs or state_of(self, node)[0] != str(JobOutcome.FINISHED)
         )
 
 
@@ -104,39 +99,6 @@ def set_document(judged: SetContent) -> Document:
         outcome=f"{worded or 'no benchmark was reached'}{missing}",
         tone=Tone.TROUBLE if judged.lost else Tone.PLAIN,
         closing=(f"Saved in {near(found.folder)}",),
-    )
-
-
-def set_records(judged: SetContent) -> dict[str, Any]:
-    """The same as a document for programs: plan, jobs and the document of every node's run."""
-    found = judged.found
-    return {
-        "kind": "set",
-        "set": found.folder.name,
-        "ended": found.ended,
-        "plan": to_json(found.plan),
-        "jobs": [
-            {"job": to_json(job), "end": to_json(found.ends[job.name]) if job.name in found.ends else None}
-            for job in found.jobs
-        ],
-        "lost": list(judged.lost),
-        "runs": {node: run_records.document(run, judged.contents[node]) for node, run in judged.runs.items()},
-    }
-
-
-def set_results(judged: SetContent) -> CaseResults:
-    """A result for each verdict, with its node, and an error for each node whose part is missing."""
-    results: list[CaseResult] = []
-    seconds = 0.0
-    for node, run in judged.runs.items():
-        own = run_records.results(run, judged.contents[node].verdicts)
-        results += [replace(each, words=(*each.words, node)) for each in own.cases]
-        seconds += own.seconds
-    for node in judged.lost:
-        state, reason = _state(judged, node)
-        results.append(CaseResult(f"job::{node}", (), state, reason, CheckState.ERROR, reason))
-    return CaseResults(
-        "bench", results, [("set.folder", judged.found.folder.name)], seconds, judged.found.plan.started
     )
 
 
@@ -184,7 +146,7 @@ def _warnings(judged: SetContent) -> Iterator[str]:
         yield f"{', '.join(map(sanitize, found.strays))}: no job of this set wrote this; left out"
 
 
-def _state(judged: SetContent, node: str) -> tuple[str, str]:
+def state_of(judged: SetContent, node: str) -> tuple[str, str]:
     """The state of a node's latest job in a word, and why."""
     job = judged.found.latest.get(node)
     if job is None:
@@ -193,9 +155,7 @@ def _state(judged: SetContent, node: str) -> tuple[str, str]:
     if end is None:
         run = judged.runs.get(node)
         if run is not None and run.ended.text:
-            return str(
-                JobOutcome.FINISHED if run.ended.complete or run.ended.cut_short else JobOutcome.STOPPED
-            ), ""
+            return str(outcome_of(run.ended)), ""
         return "open", "still running, or nobody waited for its end"
     return str(end.outcome), _why(judged, job, end)
 
@@ -230,7 +190,7 @@ def _jobs(judged: SetContent) -> Table:
             end = judged.found.ends.get(job.name) if job else None
             counts = job is None or latest[node] is job
             if counts:
-                state, why = _state(judged, node)
+                state, why = state_of(judged, node)
             else:
                 assert job is not None
                 state, why = (str(end.outcome), _why(judged, job, end)) if end else ("open", "")
