@@ -23,6 +23,9 @@ LOADERS = ".[loaders,tools]"
 BENCH = ".[loaders,slurm,tools]"
 """The same, and what submits jobs: for ``--on``."""
 
+GATE = ".[dali-cuda130,torchcodec,gate]"
+"""This project with what its own claims decode with, and what builds both sides."""
+
 
 def _harness(session: nox.Session, command: str) -> None:
     """Run a command whose advice is to be typed for nox; nox ends with the command's own status."""
@@ -92,14 +95,14 @@ def trend(session: nox.Session) -> None:
 def gate(session: nox.Session) -> None:
     """Judge whether the working tree is slower than a base; what follows ``--`` goes to ``python -m harness
     gate``."""
-    session.install(*PINNED, "-e", ".[dali-cuda130,gate]")
+    session.install(*PINNED, "-e", GATE)
     _harness(session, "gate")
 
 
 @nox.session(reuse_venv=True)
 def selftest(session: nox.Session) -> None:
     """Gate this code against itself: what this machine can distinguish."""
-    session.install(*PINNED, "-e", ".[dali-cuda130,gate]")
+    session.install(*PINNED, "-e", GATE)
     _harness(session, "selftest")
 
 
@@ -161,7 +164,7 @@ def trial(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def gate_power(session: nox.Session) -> None:
     """The gate's proof: false alarms and power, recorded and live, beside the rules of other tools."""
-    session.install(*PINNED, "-e", ".[dali-cuda130,gate]", "--group", "proof")
+    session.install(*PINNED, "-e", GATE, "--group", "proof")
     session.run("python", "scripts/gate_power", *(session.posargs or ("all",)))
 
 

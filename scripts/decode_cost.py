@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
-from torchvision.io import decode_jpeg
 
+from harness.loading.data import decoders
 from harness.loading.data.folder import first_images
 from harness.loading.data.generated import jpeg_folder
 
@@ -43,9 +43,9 @@ def pil(data: bytes) -> object:
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
-def torchvision(data: bytes) -> object:
-    """Decode with torchvision."""
-    return decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+def tensors(data: bytes) -> object:
+    """Decode with TorchCodec, or torchvision without it."""
+    return decoders.jpegs_to_tensors([data])
 
 
 def seconds(decode: Callable[[bytes], object], data: bytes) -> float:
@@ -73,7 +73,7 @@ def main(images: int = 16, repeats: int = 25) -> None:
         f"{images} images: {statistics.mean(map(len, generated)) / 1e3:.0f} kB each; bytes per pixel "
         f"{statistics.mean(per_pixel):.3f} generated, {statistics.mean(per_pixel_real):.3f} real"
     )
-    for decode in (pil, torchvision):
+    for decode in (pil, tensors):
         made: list[float] = []
         shot: list[float] = []
         for data, pair in zip(generated, real, strict=True):

@@ -1,7 +1,7 @@
-"""Decoders faster than Pillow's speed up loading: torchvision's decode_jpeg, DALI's, and nvJPEG on a GPU.
+"""Decoders faster than Pillow's speed up loading: TorchCodec's decode_jpeg, DALI's, and nvJPEG on a GPU.
 
 Why: libjpeg-turbo decodes in all of them; the faster ones do without Pillow's copies, and a GPU decodes
-beside the CPU.
+beside the CPU. Without TorchCodec, torchvision's decode_jpeg is measured, which is to be removed.
 
 Source: today's folklore.
 """
@@ -43,7 +43,7 @@ def bench_fast_decoders(compare, images, loop, work):
         loader = partial(prepared, in_windows, batch_size=batch_size)
         ways = [
             loader(PlainLoader, dataset, workers=cores, **loop),
-            loader(PlainLoader, partial(dataset, decode=decoders.with_torchvision), workers=cores, **loop),
+            loader(PlainLoader, partial(dataset, decode=decoders.to_tensor), workers=cores, **loop),
             loader(PipelineLoader, files, threads=cores, device=compare.device, step=loop["step"]),
             loader(DeviceDecodingLoader, files, workers=cores, **loop),
         ]

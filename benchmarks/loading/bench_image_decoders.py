@@ -42,6 +42,8 @@ def same(expected, got):
 @claim("V1", expect="lower", margin=0.05, needs="torchcodec")
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp"])
 def bench_image_decoders(compare, images, form):
+    if reason := decoders.without_torchcodec():
+        pytest.skip(reason)
     from torchcodec.decoders import decode_image
 
     contents = [encoded(content, form) for content in contents_of(epoch_images(images, IMAGES))]

@@ -41,7 +41,7 @@ def bench_transforms_v2(compare, images, loop, work):
     dataset = partial(Photographs, epoch_images(images, samples))
     loader = partial(prepared, in_windows, PlainLoader, batch_size=batch_size, workers=cores, **loop)
     reason = decoders.missing()
-    fast = partial(dataset, v2, decode=decoders.with_torchvision)
+    fast = partial(dataset, v2, decode=decoders.to_tensor)
     compare(
         baseline=loader(partial(dataset, v1)),
         v2=loader(partial(dataset, v2)),

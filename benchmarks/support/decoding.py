@@ -124,21 +124,11 @@ PILLOW = Decoder(_one_by_one(decoders.with_pillow), _levels)
 
 
 def decode_jpeg(device: torch.device | str = "cpu") -> Decoder:
-    """torchvision's decoder of JPEGs; on a GPU nvJPEG, which takes a batch at once."""
-
-    def make(_count: int) -> Batch:
-        from torchvision.io import ImageReadMode, decode_jpeg
-
-        def decode(contents: Sequence[bytes]) -> Any:
-            encoded = [
-                torch.frombuffer(bytearray(content) or bytearray(1), dtype=torch.uint8)
-                for content in contents
-            ]
-            return decoders.despite_warnings(decode_jpeg, encoded, ImageReadMode.RGB, device=device)
-
-        return decode
-
-    return Decoder(make, lambda images: [image.cpu() for image in images])
+    """A decoder of JPEGs, TorchCodec's or torchvision's; on a GPU nvJPEG, which takes a batch at once."""
+    return Decoder(
+        lambda _count: lambda contents: decoders.jpegs_to_tensors(contents, device),
+        lambda images: [image.cpu() for image in images],
+    )
 
 
 def dali() -> Decoder:

@@ -5,14 +5,12 @@ The GPU's way was written without one.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image as Pillow
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -50,13 +48,6 @@ def joined(samples: Sequence[tuple[bytes, int, int]]) -> Encoded:
     return (encoded, [len(content) for content in contents]), torch.tensor(labels), torch.tensor(ids)
 
 
-def sound_jpeg() -> Tensor:
-    """A small JPEG that every decoder takes, as uint8 [bytes]."""
-    file = io.BytesIO()
-    Pillow.new("RGB", (32, 32), (120, 60, 200)).save(file, "JPEG")
-    return torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
-
-
 class DeviceDecodingLoader(PlainLoader):
     """A DataLoader of files, whose images are decoded and prepared on the device, one recipe of
     transforms v2 for all.
@@ -78,7 +69,7 @@ class DeviceDecodingLoader(PlainLoader):
         self.images = images
         self.transform = transform()
         self._refused = 0
-        self._decode([sound_jpeg()])
+        self._decode([decoders.sound_jpeg()])
 
     def batches(self) -> Iterator[Batch]:
         """One epoch's batches on the device."""
@@ -90,7 +81,7 @@ class DeviceDecodingLoader(PlainLoader):
 
     def _prepared(self, batches: Iterable[Any]) -> Iterator[Batch]:
         for (encoded, sizes), labels, ids in batches:
-            contents = list(encoded.split(list(sizes)))
+            contents = [memoryview(part.numpy()) for part in encoded.split(list(sizes))]
             images = torch.stack([self.transform(image) for image in self._decoded(contents, ids.tolist())])
             with self.copying():
                 there = labels.to(self.device, non_blocking=self.non_blocking)
@@ -100,12 +91,10 @@ class DeviceDecodingLoader(PlainLoader):
         """Batches decoded on the CPU so far, and what the plain loader counts."""
         return {**super().counters(), "cpu_batches": float(self._refused)}
 
-    def _decode(self, contents: list[Tensor]) -> list[Tensor]:
-        from torchvision.io import ImageReadMode, decode_jpeg
+    def _decode(self, contents: Sequence[bytes | memoryview]) -> list[Tensor]:
+        return decoders.jpegs_to_tensors(contents, self.device)
 
-        return decoders.despite_warnings(decode_jpeg, contents, ImageReadMode.RGB, device=self.device)
-
-    def _decoded(self, contents: list[Tensor], ids: Sequence[int]) -> list[Tensor]:
+    def _decoded(self, contents: Sequence[memoryview], ids: Sequence[int]) -> list[Tensor]:
         try:
             return self._decode(contents)
         except RuntimeError:
@@ -113,7 +102,7 @@ class DeviceDecodingLoader(PlainLoader):
             # A batch is refused as a whole, and without saying which of its files it was.
             paths = [self.images[place].path for place in ids]
             images = [
-                decoders.with_torchvision(path, content.numpy().tobytes())
+                decoders.to_tensor(path, bytes(content))
                 for path, content in zip(paths, contents, strict=True)
             ]
             with self.copying():

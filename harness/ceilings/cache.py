@@ -25,7 +25,7 @@ LARGEST = 2**20
 _IN_THE_KEY = {
     "machine": ("cpu", "cores", "affinity", "quota_cores", "usable_cores", "kernel"),
     "driver": ("version",),
-    "software": ("torch", "cuda", "cudnn", "python", "torchvision"),
+    "software": ("torch", "cuda", "cudnn", "python", "torchvision", "torchcodec"),
 }
 
 

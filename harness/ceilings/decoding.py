@@ -30,8 +30,8 @@ def decoding(data: Path | None, seconds: Seconds = steady_seconds) -> Iterator[C
     paths = [image.path for image in first_images(data or jpeg_folder(IMAGES), IMAGES)]
     files = [(path, Path(path).read_bytes()) for path in paths]
     kinds: dict[str, Callable[[str, bytes], object]] = {"Pillow": decoders.with_pillow}
-    if decoders.missing() is None:
-        kinds["torchvision"] = decoders.with_torchvision
+    if (name := decoders.tensor_decoder()) is not None:
+        kinds[name] = decoders.to_tensor
     size = sum(len(content) for _, content in files) / len(files)
     with one_thread():
         for name, decode in kinds.items():

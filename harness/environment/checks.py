@@ -58,6 +58,7 @@ def check_machine(
     yield from _gpus(torch)
     if torch is not None:
         yield _loaders(torch)
+        yield _decoder()
     yield _tools()
 
 
@@ -217,6 +218,19 @@ def _loaders(torch: Any) -> MachineCheck:
     if extras and device.type == "cuda":
         remedy = f"install the extras {', '.join(extras)}"
     return MachineCheck("loaders", Readiness.LIMITED, found, reasons, remedy)
+
+
+def _decoder() -> MachineCheck:
+    from harness.loading.data import decoders
+
+    found = decoders.decoder_here()
+    if found == decoders.TORCHCODEC:
+        return _ready("image decoder", found)
+    return MachineCheck(
+        "image decoder", Readiness.LIMITED, found,
+        "torchvision's decoders warn at every call and will be removed; loaders of tensors need them then",
+        "install torchcodec 0.16 or later, a version that goes with this torch",
+    )  # fmt: skip
 
 
 def _tools() -> MachineCheck:

@@ -15,7 +15,15 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-DISTRIBUTIONS = ("torchvision", "triton", "numpy", "prefetch_generator", "pytest", "pytest-benchmark")
+DISTRIBUTIONS = (
+    "torchvision",
+    "torchcodec",
+    "triton",
+    "numpy",
+    "prefetch_generator",
+    "pytest",
+    "pytest-benchmark",
+)
 DALI_WHEELS = ("nvidia-dali-cuda130", "nvidia-dali-cuda120", "nvidia-dali-cuda110")
 
 _VARIABLES = re.compile(

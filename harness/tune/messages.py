@@ -22,13 +22,14 @@ PLAIN = "dataloader"
 
 @dataclass(frozen=True, slots=True)
 class Introduction(Message):
-    """A loader process's environment, its device's type, its number of images, and the missing kinds with
-    reasons."""
+    """A loader process's environment, its device's type, its number of images, the missing kinds with
+    reasons, and what else the report should note."""
 
     environment: Mapping[str, object]
     device: str
     images: int
     missing: Mapping[str, str]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,7 @@ class _Tuning:
     def _tuned(self, writer: store.Writer) -> Tuned:
         introduction = self._introduction()
         self._environment = introduction.environment
+        self._notes.extend(introduction.remarks)
         self._monitor.measures_on(self._environment)
         axes, left_out = settings_grid(introduction, self._settings)
         writer.write("header", schema=SCHEMA, environment=self._environment, planned=[])

@@ -15,6 +15,7 @@ import torch
 
 from harness.loading.data import recipe
 from harness.loading.data.dataset import Photographs
+from harness.loading.data.decoders import TORCHCODEC, decoder_here
 from harness.loading.data.examined import examine, orientation, typical
 from harness.loading.data.folder import DataError, Image, class_names, first_images
 from harness.loading.data.generated import jpeg_folder
@@ -96,7 +97,9 @@ class LoaderWorker:
             name: reason for name, kind in LOADER_KINDS.items() if (reason := kind.missing(self.device))
         }
         environment = {**fingerprint(), "device": measured_on(self.device)}
-        return Introduction(environment, self.device.type, len(self.images), missing)
+        decoder = decoder_here()
+        remarks = () if decoder == TORCHCODEC else (f"images were decoded to tensors by {decoder}",)
+        return Introduction(environment, self.device.type, len(self.images), missing, remarks)
 
     def find_damaged(self, seconds: float) -> dict[str, str]:
         """The images that cannot be decoded, with the reasons; they are left out. Takes so many seconds at

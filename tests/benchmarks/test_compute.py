@@ -370,7 +370,8 @@ import runpy, sys
 sys.path.insert(0, {str(BENCHMARKS)!r})
 for file in [{listed}]:
     runpy.run_path(file)
-print(sorted({{"torchvision", "torch._inductor", "nvidia.dali", "visdom", "tensorboard"}} & set(sys.modules)))
+slow = {{"torchvision", "torchcodec", "torch._inductor", "nvidia.dali", "visdom", "tensorboard"}}
+print(sorted(slow & set(sys.modules)))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True

@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 pytestmark = [
     pytest.mark.filterwarnings("ignore:This DataLoader will create"),
     pytest.mark.filterwarnings("ignore:'pin_memory' argument"),
-    pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning"),
+    pytest.mark.filterwarnings("error:The image decoding and encoding capabilities:DeprecationWarning"),
 ]
 
 
@@ -185,7 +185,7 @@ def test_decoders_in_a_loader(inputs: dict[str, Any], monkeypatch: pytest.Monkey
 
 
 def test_without_fast_decoders(inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where torchvision or DALI cannot decode, that variant says so, and the others still run."""
+    """Where nothing else or DALI cannot decode, that variant says so, and the others still run."""
     module = _benchmark("bench_fast_decoders", monkeypatch)
     monkeypatch.setattr(module, "missing", lambda: "no DALI")
     monkeypatch.setattr(module.decoders, "missing", lambda: "no decoder")

@@ -26,6 +26,7 @@ from harness.ceilings.messages import CeilingMeasured, PartFailed
 from harness.ceilings.steady import steady_seconds
 from harness.cli.main import main
 from harness.loading.data.cache import cache_root
+from harness.loading.data.decoders import tensor_decoder
 from harness.measure.clock import FakeClock
 from harness.model import BASELINE, Ceiling, Claim, Measurement, Trial, Work, highest
 from harness.report.builders.run import run_document
@@ -138,7 +139,7 @@ def test_decoding_is_per_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return 0.5
 
     found = list(decoding(tmp_path, seconds))
-    assert [c.detail.partition(",")[0] for c in found] == ["Pillow", "torchvision"]
+    assert [c.detail.partition(",")[0] for c in found] == ["Pillow", tensor_decoder()]
     assert {c.value for c in found} == {2.0 * IMAGES}
     assert set(threads) == {1}
 
@@ -491,7 +492,7 @@ CEILINGS = (
     Ceiling("gemm_fp32", 1e12, "FLOP/s", "2048 x 2048"),
     Ceiling("gemm_bf16", 4e12, "FLOP/s", "2048 x 2048"),
     Ceiling("decode", 100.0, "1/s", "Pillow"),
-    Ceiling("decode", 200.0, "1/s", "torchvision"),
+    Ceiling("decode", 200.0, "1/s", "TorchCodec"),
 )
 
 

@@ -12,6 +12,7 @@ import pytest
 from harness.cli.main import main
 from harness.environment import checks
 from harness.environment.checks import check_machine
+from harness.loading.data import decoders
 from harness.loading.machine.limits import FreeBytes
 from harness.model import MachineCheck, Readiness
 
@@ -83,3 +84,12 @@ def test_a_missing_tool_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(checks, "TOOLS", ("json", "no_such_tool"))
     check = found(tmp_path)["tools on trial"]
     assert (check.found, check.remedy) == ("without no_such_tool", "pip install no_such_tool")
+
+
+def test_the_image_decoder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TorchCodec where it decodes, else what does so in its place, with the reason and the remedy."""
+    assert decoders.decoder_here().startswith(found(tmp_path)["image decoder"].found)
+    monkeypatch.setattr(decoders, "without_torchcodec", lambda: "TorchCodec is too old")
+    check = found(tmp_path)["image decoder"]
+    assert (check.found, check.readiness) == ("torchvision; TorchCodec is too old", Readiness.LIMITED)
+    assert "torchcodec 0.16 or later" in check.remedy

@@ -127,12 +127,11 @@ def test_flags_are_read_as_they_are_now() -> None:
 
 
 def test_only_torch_is_imported() -> None:
-    """Versions come from the installed packages' metadata: neither torchvision nor DALI is imported for
-    them."""
+    """Versions come from the installed packages' metadata: none of them is imported."""
     code = (
         "import sys; from harness.environment import fingerprint; assert 'torch' not in sys.modules; "
         "found = fingerprint(); print(found['software']['torchvision'], "
-        "[name for name in ('torchvision', 'nvidia.dali', 'pandas') if name in sys.modules])"
+        "[name for name in ('torchvision', 'torchcodec', 'nvidia.dali', 'pandas') if name in sys.modules])"
     )
     output = subprocess.run(
         [sys.executable, "-c", code],
@@ -169,7 +168,15 @@ def test_absent_packages_have_no_version() -> None:
     found = software(None)
     assert found["torch"] is None
     assert found["cuda"] is None
-    assert set(found) >= {"python", "torchvision", "triton", "dali", "dali_wheel", "prefetch_generator"}
+    assert set(found) >= {
+        "python",
+        "torchvision",
+        "torchcodec",
+        "triton",
+        "dali",
+        "dali_wheel",
+        "prefetch_generator",
+    }
 
 
 @pytest.mark.parametrize("wheel", ["nvidia-dali-cuda120", "nvidia-dali-cuda130"])

@@ -3,7 +3,7 @@ energy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from random import Random
 from types import SimpleNamespace
@@ -30,7 +30,7 @@ from harness.model import Claim
 from harness.probes import pinned
 from harness.probes.energy import joules
 from harness.probes.nvml import cuda_uuid, uuid_of
-from support.device_decoding import DeviceDecodingLoader, sound_jpeg
+from support.device_decoding import DeviceDecodingLoader
 from tests.support.replayed import UUID, Replayed
 
 # --- the clock of a stated step -----------------------------------------------------------------------------
@@ -221,7 +221,7 @@ class NvJpeg(DeviceDecodingLoader):
 
     refuses = False
 
-    def _decode(self, contents: list[Tensor]) -> list[Tensor]:
+    def _decode(self, contents: Sequence[bytes | memoryview]) -> list[Tensor]:
         if self.refuses:
             raise RuntimeError("damaged")
         return [torch.zeros(3, 32, 32, dtype=torch.uint8) for _ in contents]
@@ -235,8 +235,9 @@ def test_copies_of_what_the_cpu_decoded_are_counted_separately(
     """Labels are copied, and two images where nvJPEG refused them."""
     loader = NvJpeg(FILES, transform=lambda: lambda image: image.float(), batch_size=2, workers=0, device=GPU)
     loader.refuses = refuses
-    content = sound_jpeg()
-    batch = (torch.cat([content, content]), [len(content)] * 2), torch.tensor([0, 1]), torch.tensor([0, 1])
+    content = decoders.sound_jpeg()
+    encoded = torch.frombuffer(bytearray(2 * content), dtype=torch.uint8)
+    batch = (encoded, [len(content)] * 2), torch.tensor([0, 1]), torch.tensor([0, 1])
     assert len(list(loader._prepared([batch]))) == 1
     assert loader.copied_seconds == clock.seconds == seconds
 

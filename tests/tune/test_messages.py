@@ -25,7 +25,7 @@ PAIRS: list[tuple[Request[Any], Message]] = [
     (messages.LoaderPlan(None, "cpu", "none", ("a.jpg",)), Done()),
     (
         messages.Introduce(),
-        messages.Introduction({"device": {"type": "cpu"}}, "cpu", 24, {"dali": "not installed"}),
+        messages.Introduction({"device": {"type": "cpu"}}, "cpu", 24, {"dali": "not installed"}, ("noted",)),
     ),
     (messages.FindDamaged(3.0), messages.DamagedFound({"a.jpg": "it is empty"})),
     (messages.LeaveOut(("a.jpg", "b.jpg")), Done()),

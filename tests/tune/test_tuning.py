@@ -27,6 +27,8 @@ from tests.support.displays import Unseen
 from tests.support.replayed import UUID, Replayed
 from tests.support.staged import ByHand
 
+DECODER = "images were decoded to tensors by torchvision; TorchCodec is not installed"
+
 
 class Scripted(LoaderClient):
     """Processes that reply at once: two settings, the one with a worker twice as fast."""
@@ -39,7 +41,7 @@ class Scripted(LoaderClient):
         reply: Message
         match request:
             case messages.Introduce():
-                reply = Introduction({"device": {"type": "cuda", "uuid": UUID}}, "cuda", 24, {})
+                reply = Introduction({"device": {"type": "cuda", "uuid": UUID}}, "cuda", 24, {}, (DECODER,))
             case messages.FindDamaged():
                 reply = messages.DamagedFound({})
             case messages.CheckDelivery():
@@ -107,13 +109,13 @@ def test_every_sample_is_monitored(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_a_tuning_notes_what_disturbed_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Throttling and other processes on the GPU are notes; its record keeps when each repetition was
-    measured."""
+    """Throttling, other processes on the GPU and remarks of a process are notes; its record keeps when each
+    repetition was measured."""
     hot = int(ClockEvent.HARDWARE_THERMAL)
     found = tuned(monkeypatch, tmp_path, 20.0, events=[hot], processes=[[[1, 4096]]])
     notes = " ".join(found.notes)
     assert re.search(r"the GPU was throttled in \d+ % of all blocks \(hardware thermal\)", notes)
-    assert f"{UUID} was not this run's alone" in notes
+    assert f"{UUID} was not this run's alone" in notes and DECODER in found.notes
     (first, *_) = store.load(tmp_path).measurements
     ((start, end),) = first.blocks
     assert end - start == pytest.approx(first.seconds)

@@ -6,6 +6,9 @@ imported in any of them.
 
 from __future__ import annotations
 
+import inspect
+
+from harness.loading.data.orientation import as_stored
 from harness.loading.loaders.kind import SnippetRequest
 
 MEAN, STD = "[0.485, 0.456, 0.406]", "[0.229, 0.224, 0.225]"
@@ -28,15 +31,31 @@ transform = v2.Compose([
 ])
 """
 
-DECODED = """\
+DECODED = f"""\
+from pathlib import Path
+
 import torch
 from torchvision.datasets import ImageFolder
-from torchvision.io import ImageReadMode, decode_image
+from torchvision.datasets.folder import default_loader
 from torchvision.transforms import v2
+from torchvision.transforms.functional import pil_to_tensor
 
+try:
+    from torchcodec.decoders import decode_image
+except (ImportError, OSError, RuntimeError):  # not installed, older than 0.16, or made for another torch
+    from torchvision.io import decode_image
+
+
+{inspect.getsource(as_stored)}
 
 def decoded(path):
-    return decode_image(path, ImageReadMode.RGB)
+    encoded = bytearray(Path(path).read_bytes())
+    if as_stored(encoded):
+        try:
+            return decode_image(torch.frombuffer(encoded, dtype=torch.uint8), mode="RGB")
+        except RuntimeError:
+            pass  # refused: Pillow takes it, or says why not
+    return pil_to_tensor(default_loader(path))
 
 
 """

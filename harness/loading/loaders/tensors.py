@@ -1,4 +1,4 @@
-"""A DataLoader of images that torchvision decodes as tensors and transforms v2 prepare."""
+"""A DataLoader of images that TorchCodec or torchvision decodes as tensors and transforms v2 prepare."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def dataset(images: Sequence[Image], fixed: bool) -> Any:
-    """Decoded by torchvision, put through transforms v2 as tensors."""
+    """Decoded by TorchCodec or torchvision, put through transforms v2 as tensors."""
     from harness.loading.data import decoders
     from harness.loading.data.dataset import Photographs
 
-    return Photographs(images, recipe.fixed_v2 if fixed else recipe.augmented_v2, decoders.with_torchvision)
+    return Photographs(images, recipe.fixed_v2 if fixed else recipe.augmented_v2, decoders.to_tensor)
 
 
 def missing(_device: torch.device) -> str | None:
-    """Why torchvision cannot decode here."""
+    """Why neither TorchCodec nor torchvision decodes here."""
     from harness.loading.data import decoders
 
     return decoders.missing()

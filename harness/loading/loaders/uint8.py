@@ -76,7 +76,7 @@ def _dataset(images: Sequence[Image], fixed: bool) -> Any:
     from harness.loading.data.dataset import Photographs
 
     made = recipe.fixed_v2 if fixed else recipe.augmented_v2
-    return Photographs(images, partial(made, floats=False), decoders.with_torchvision)
+    return Photographs(images, partial(made, floats=False), decoders.to_tensor)
 
 
 def _make(request: LoaderRequest) -> Loader:

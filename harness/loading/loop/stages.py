@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from torch.utils.data import default_collate
 
 from harness.loading.data import recipe
-from harness.loading.data.decoders import despite_warnings
+from harness.loading.data.decoders import to_tensor
 from harness.loading.data.folder import Image
 from harness.model import SampleStage, StageName
 
@@ -30,7 +30,7 @@ def stages(
     """Seconds a sample of each stage of the DataLoader's way, one after the other on this thread alone.
 
     Takes one sample at least, and begins none after ``most_seconds``. The files are read once
-    before: what is timed is a warm page cache. Decoding with torchvision's decoder is timed in the
+    before: what is timed is a warm page cache. Decoding with the fastest decoder is timed in the
     same round on the same bytes, as ``decode_fastest``: the ceiling of what a core can decode here.
     """
     one_by_one = (StageName.READ, StageName.DECODE, StageName.TRANSFORM)
@@ -55,7 +55,7 @@ def stages(
         for name, begin, end in zip(one_by_one, marks, marks[1:], strict=False):
             spent[name] += end - begin
         begin = now()
-        _decoded_fast(content)
+        to_tensor(image.path, content)
         fastest += now() - begin
         over = done == len(images) or now() >= last
         if len(waiting) == batch_size or over:
@@ -65,13 +65,3 @@ def stages(
             waiting.clear()
     found = [SampleStage(name, seconds / done) for name, seconds in spent.items()]
     return (*found, SampleStage(StageName.DECODE_FASTEST, fastest / done))
-
-
-def _decoded_fast(content: bytes) -> object:
-    from torchvision.io import ImageReadMode, decode_image
-
-    try:
-        encoded = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-        return despite_warnings(decode_image, encoded, ImageReadMode.RGB)
-    except RuntimeError:
-        return None

@@ -14,7 +14,7 @@ import torch
 
 from harness.loading.data import recipe, shards
 from harness.loading.data.dataset import Photographs
-from harness.loading.data.decoders import with_torchvision
+from harness.loading.data.decoders import to_tensor
 from harness.loading.data.folder import DataError, Image
 from harness.loading.data.shards import ShardedPhotographs, Shards, missing, sharded
 from harness.loading.loaders.dataloader import PlainLoader
@@ -24,7 +24,7 @@ from tests.support.photographs import COUNT, by_id, delivered, photographs
 pytestmark = [
     pytest.mark.skipif(missing() is not None, reason=str(missing())),
     pytest.mark.filterwarnings("ignore:This DataLoader will create"),
-    pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning"),
+    pytest.mark.filterwarnings("error:The image decoding and encoding capabilities:DeprecationWarning"),
 ]
 
 
@@ -100,8 +100,8 @@ def test_pixels_are_those_of_the_folder(images: list[Image], pixels: bool) -> No
 
 def test_other_decoders_read_shards_too(images: list[Image]) -> None:
     """What is in a shard goes to the decoder that was asked for."""
-    dataset = partial(ShardedPhotographs, sharded(images, count=4), images, recipe.fixed_v2, with_torchvision)
-    plain = PlainLoader(partial(Photographs, images, recipe.fixed_v2, with_torchvision), batch_size=5)
+    dataset = partial(ShardedPhotographs, sharded(images, count=4), images, recipe.fixed_v2, to_tensor)
+    plain = PlainLoader(partial(Photographs, images, recipe.fixed_v2, to_tensor), batch_size=5)
     with plain, PlainLoader(dataset, batch_size=5) as loader:
         assert torch.equal(by_id(delivered(loader)), by_id(delivered(plain)))
 

@@ -39,7 +39,7 @@ from tests.support.living import alive, since
 from tests.support.photographs import COUNT, by_id, delivered, levels, photographs, ramp
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning"),
+    pytest.mark.filterwarnings("error:The image decoding and encoding capabilities:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:This DataLoader will create"),
     pytest.mark.usefixtures("one_thread"),
 ]
@@ -72,9 +72,7 @@ def _background(images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
 
 def _uint8(images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
     made = partial(recipe.fixed_v2 if fixed else recipe.augmented_v2, floats=False)
-    return Uint8Loader(
-        partial(Photographs, images, made, decoders.with_torchvision), batch_size=batch, workers=2
-    )
+    return Uint8Loader(partial(Photographs, images, made, decoders.to_tensor), batch_size=batch, workers=2)
 
 
 def _device_decoding(images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
@@ -83,9 +81,7 @@ def _device_decoding(images: list[Image], fixed: bool, batch: int = BATCH) -> Lo
 
 
 def _threads(kind: Any, images: list[Image], fixed: bool, batch: int = BATCH) -> Loader:
-    made: Loader = kind(
-        _dataset(images, fixed, decode=decoders.with_torchvision), batch_size=batch, threads=2
-    )
+    made: Loader = kind(_dataset(images, fixed, decode=decoders.to_tensor), batch_size=batch, threads=2)
     return made
 
 
@@ -109,7 +105,7 @@ def _kind(name: str, make: Any, most: float, mean: float, reason: str | None = N
     return pytest.param(make, most, mean, id=name, marks=skip)
 
 
-FAST: dict[str, Any] = {"sort": "v2", "decode": decoders.with_torchvision}
+FAST: dict[str, Any] = {"sort": "v2", "decode": decoders.to_tensor}
 # Each with the levels of 256 that a pixel may be off from transforms v1 on Pillow's images: at most, and in
 # the mean.
 EXACT = [
@@ -365,10 +361,10 @@ def test_a_decoder_that_does_not_work_is_an_error(
 ) -> None:
     """An nvJPEG that is not there, or does not start, must not become decoding on the CPU under its name."""
 
-    def broken(contents: list[torch.Tensor], mode: object, device: object) -> list[torch.Tensor]:
+    def broken(contents: list[bytes], device: object) -> list[torch.Tensor]:
         raise RuntimeError("decode_jpegs_cuda: torchvision not compiled with nvJPEG support")
 
-    monkeypatch.setattr("torchvision.io.decode_jpeg", broken)
+    monkeypatch.setattr(decoders, "jpegs_to_tensors", broken)
     with pytest.raises(RuntimeError, match="not compiled with nvJPEG"):
         _device_decoding(images, True)
 

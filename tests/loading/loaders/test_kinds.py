@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 SOME = 7
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning"),
+    pytest.mark.filterwarnings("error:The image decoding and encoding capabilities:DeprecationWarning"),
     pytest.mark.usefixtures("one_thread"),
 ]
 
