@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from typing import Any
@@ -47,12 +48,15 @@ def _server(folder: str) -> Iterator[int]:
     # -bind_local it listens to other machines.
     start = "from visdom.server.run_server import main; main()"
     words = ["-c", start, "-port", str(port), "-bind_local", "-env_path", f"{folder}/"]
-    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = Path(folder, "server.log")
+    with log.open("wb") as written:
+        process = subprocess.Popen([sys.executable, *words], stdout=written, stderr=written)
     try:
         end = monotonic() + START
         while not _answers(port):
             if process.poll() is not None:
-                raise RuntimeError(f"the Visdom server ended with status {process.returncode}")
+                said = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+                raise RuntimeError(f"the Visdom server ended with status {process.returncode}: {said}")
             if monotonic() > end:
                 raise RuntimeError(f"the Visdom server did not answer in {START:g} s")
             sleep(0.05)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import io
 import re
+import runpy
 import struct
 import sys
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
@@ -25,6 +27,7 @@ from harness.loading.data.orientation import as_stored
 from harness.loading.loaders import dali_shared, snippets
 from support.decoding import PILLOW, Decoded, DecodingAlone, contents_of, decode_jpeg, same_levels
 from support.decoding import dali as dali_decoder
+from tests.support.living import ROOT
 from tests.support.photographs import photographs
 
 pytestmark = [
@@ -272,7 +275,10 @@ def anew() -> Iterator[None]:
 
 
 def _absent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    def version(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", version)
     monkeypatch.setitem(sys.modules, "torchcodec.decoders", None)
 
 
@@ -302,9 +308,9 @@ def _without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
     ("without", "why"),
     [
         (_absent, r"TorchCodec is not installed \(pip install 'torchcodec>=0\.16'\)$"),
-        (_older, r"this TorchCodec decodes no images \(pip install 'torchcodec>=0\.16'\)$"),
-        (_unusable, "TorchCodec cannot be used: libtorchcodec_image.so: undefined symbol$"),
-        (_without_a_library, "TorchCodec cannot be used: .*not compiled with libjpeg support$"),
+        (_older, r"TorchCodec [0-9.]+ decodes no images \(pip install 'torchcodec>=0\.16'\)$"),
+        (_unusable, "TorchCodec [0-9.]+ cannot be used: libtorchcodec_image.so: undefined symbol$"),
+        (_without_a_library, "TorchCodec [0-9.]+ cannot be used: .*not compiled with libjpeg support$"),
     ],
 )
 def test_without_torchcodec(
@@ -340,12 +346,20 @@ def test_without_either(images: list[Image], monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
+def test_a_torchcodec_that_cannot_be_used_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The claim about it has the reason, as where it is not installed."""
+    claim = runpy.run_path(str(ROOT / "benchmarks/loading/bench_image_decoders.py"))["bench_image_decoders"]
+    monkeypatch.setattr(decoders, "without_torchcodec", lambda: "TorchCodec 0.10 decodes no images")
+    with pytest.raises(pytest.skip.Exception, match="decodes no images"):
+        claim(None, None, "jpeg")
+
+
 @needs_torchcodec
 def test_what_decodes_for_a_gpu_is_found_separately() -> None:
     """A TorchCodec without nvJPEG, or without a GPU, decodes on the CPU all the same."""
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    assert str(decoders.without_torchcodec("cuda")).startswith("TorchCodec cannot be used: ")
+    assert " cannot be used: " in str(decoders.without_torchcodec("cuda"))
     assert decoders.without_torchcodec() is None
 
 

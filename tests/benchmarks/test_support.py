@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from support import visdom_server
 from support.ranks import RanksEnded, training_ranks
 from tests.support.living import ENVIRONMENT, ROOT
 
@@ -34,3 +36,18 @@ def test_a_rank_that_dies_ends_the_job_with_its_log(tmp_path: Path, monkeypatch:
     with pytest.raises(RanksEnded, match="KeyError: 'no such job'"), training_ranks(1, "cpu", "no such job"):
         pytest.fail("the ranks started")
     assert not list(tmp_path.glob("torchelastic*"))
+
+
+def test_a_visdom_server_that_does_not_start_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last line that it printed is in the message."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho first; echo 'ModuleNotFoundError: pkg_resources' >&2; exit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(visdom_server, "sys", SimpleNamespace(executable=str(program)))
+    with (
+        pytest.raises(RuntimeError, match="ended with status 3: ModuleNotFoundError: pkg_resources"),
+        visdom_server._server(str(tmp_path)),
+    ):
+        pytest.fail("the server started")

@@ -125,4 +125,4 @@ def test_a_tuning_that_is_not_monitored(monkeypatch: pytest.MonkeyPatch, tmp_pat
     """With a rate of 0 there is no telemetry and no note about it."""
     found = tuned(monkeypatch, tmp_path, 0.0, events=[64])
     assert not (tmp_path / store.TELEMETRY_FILE).exists()
-    assert found.notes == ()
+    assert found.notes == (DECODER,)

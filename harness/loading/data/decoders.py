@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import io
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -148,15 +148,17 @@ def without_torchcodec(device: str = "cpu") -> str | None:
     It may be installed and still be older than its image decoders, made for another torch, or built
     without a library.
     """
-    if importlib.util.find_spec("torchcodec") is None:
+    try:
+        there = f"TorchCodec {metadata.version('torchcodec')}"
+    except metadata.PackageNotFoundError:
         return f"TorchCodec is not installed ({INSTALL})"
     try:
         decoding = importlib.import_module("torchcodec.decoders")
         if not hasattr(decoding, "decode_image"):
-            return f"this TorchCodec decodes no images ({INSTALL})"
+            return f"{there} decodes no images ({INSTALL})"
         decoding.decode_jpeg([torch.frombuffer(bytearray(sound_jpeg()), dtype=torch.uint8)], device=device)
     except Exception as error:  # which one is up to what is missing
-        return f"TorchCodec cannot be used: {_first_line(error)}"
+        return f"{there} cannot be used: {_first_line(error)}"
     return None
 
 
