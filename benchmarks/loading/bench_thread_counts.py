@@ -21,15 +21,16 @@ from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
 from harness.loading.machine.threads import one_thread, use_threads
 from support import opencv
+from support.batches import photographs_in_batch
 from support.variables import variables
 
 START = "spawn"  # a forked worker has read its parent's variables
 
 
-@claim("F2", expect="lower", loader=True, apart=True)
+@claim("F2", expect="lower", loader=True)
 @pytest.mark.parametrize("loading", ["processes", "opencv_in_processes", "threads"])
 def bench_thread_counts(compare, images, loop, loading):
-    cores, batch_size = usable_cores(), 8
+    cores, batch_size = usable_cores(), photographs_in_batch()
     in_threads, by_opencv = loading == "threads", loading == "opencv_in_processes"
     reason = opencv.missing() if by_opencv else tensors.missing(compare.device)
     if reason := reason or (in_threads and spdl.missing()):

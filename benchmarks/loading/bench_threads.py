@@ -18,13 +18,14 @@ from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.rounds import in_windows
 from harness.loading.loop.window import window_batches
 from harness.loading.machine.cores import usable_cores
+from support.batches import photographs_in_batch
 from support.texts import Texts
 
 
 @claim("F8", expect="lower", loader=True, apart=True)
 @pytest.mark.parametrize("samples_by", ["decoding", "python"])
 def bench_threads(compare, images, loop, samples_by):
-    cores, batch_size, decoding = usable_cores(), 8, samples_by == "decoding"
+    cores, batch_size, decoding = usable_cores(), photographs_in_batch(), samples_by == "decoding"
     if decoding and (reason := tensors.missing(compare.device)):
         pytest.skip(reason)
     samples = batch_size * window_batches(cores)
