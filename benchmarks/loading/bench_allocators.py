@@ -15,7 +15,6 @@ from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loop.epoch import same_samples
 from harness.loading.loop.rounds import in_windows
 from harness.loading.loop.window import window_batches
-from harness.loading.machine.cores import usable_cores
 from support.batches import photographs_in_batch
 from support.variables import has_loaded, variables
 
@@ -24,8 +23,8 @@ START = "spawn"  # a forked worker keeps the allocator of its parent
 
 @claim("F7", expect="lower", loader=True)
 def bench_allocators(compare, images, loop):
-    workers = min(2, usable_cores())
     batch_size = photographs_in_batch()
+    workers = 1  # one that is spawned imports torch anew, for seconds
     samples = batch_size * window_batches(workers)
     dataset = partial(Photographs, epoch_images(images, samples))
     options = {**loop, "batch_size": batch_size, "workers": workers, "multiprocessing_context": START}

@@ -1,8 +1,9 @@
 """Worker processes that are started by forkserver or spawn, not by fork, spare memory.
 
 Why: A forked worker shares its parent's memory until one of them writes, and Python writes wherever it looks
-at an object: a dataset of many objects is copied page by page. Workers that do not inherit it are sent a copy
-as well, and import everything anew, which takes seconds; a forkserver that has imported torch shares that.
+at an object: a dataset of many objects is copied page by page. Other workers are sent a copy as well, and
+have torch to themselves, which takes more memory than fork does, and seconds. A forkserver that has imported
+torch shares it.
 
 Source: today's folklore; Python 3.14 starts processes by forkserver.
 """
@@ -31,7 +32,7 @@ def bench_worker_starts(compare, loop, dataset):
         **loop,
         "step": None,
         "batch_size": BATCH,
-        "workers": min(4, usable_cores()),
+        "workers": min(2, usable_cores()),
         "collate_fn": as_it_is,
     }
 

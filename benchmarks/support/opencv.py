@@ -21,14 +21,14 @@ def missing() -> str | None:
 
 
 def resized_by_opencv() -> Transform:
-    """PIL image to float32 [3, 224, 224] in 0..1."""
+    """PIL image to float32 [3, 224, 224] in 0..1; a worker that is spawned gets it by its name."""
+    return _resized
+
+
+def _resized(picture: Any) -> Tensor:
     opencv: Any = importlib.import_module("cv2")
-
-    def resize(picture: Any) -> Tensor:
-        pixels = opencv.resize(np.asarray(picture), (SIZE, SIZE), interpolation=opencv.INTER_AREA)
-        return torch.from_numpy(pixels).permute(2, 0, 1).float().div_(255)
-
-    return resize
+    pixels = opencv.resize(np.asarray(picture), (SIZE, SIZE), interpolation=opencv.INTER_AREA)
+    return torch.from_numpy(pixels).permute(2, 0, 1).float().div_(255)
 
 
 def without_threads(_worker: int) -> None:
