@@ -5,8 +5,7 @@ import importlib.util
 import inspect
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -26,6 +25,7 @@ from harness.probes import peak_bytes
 from support.compiled import compiled
 from tests.support.cuda_without_gpu import without_gpu
 from tests.support.living import ENVIRONMENT, ROOT
+from tests.support.spoilt import spoilt
 
 BENCHMARKS = ROOT / "benchmarks"
 CPU = torch.device("cpu")
@@ -112,6 +112,7 @@ def case(name: Any) -> Any:
 
 
 CASES = cases()
+FUNCTIONS = {found.values[0].__name__: found.values[0] for found in CASES}
 # The small batch is the same network on fewer images; the full one takes a third of this file's time.
 TRIED = [found for found in CASES if "resnet50" not in found.id]
 
@@ -124,33 +125,6 @@ def held(function: Any, parameters: Any) -> Any:
     wanted = [name for name in inspect.signature(function).parameters if name in given]
     function(compare, **{name: given[name]() for name in wanted}, **parameters)
     return compare
-
-
-def spoilt(result: Any) -> Any:
-    """The result with one number far off, as a wrong variant would return it."""
-    if isinstance(result, int | float):
-        return 10 * result + 1
-    if isinstance(result, list | tuple):
-        return [*result[:-1], spoilt(result[-1])]
-    wrong = result.clone(memory_format=torch.contiguous_format)
-    if wrong.dtype is torch.uint8:
-        wrong.view(-1)[-1] ^= 128
-    else:
-        wrong.view(-1)[-1] += 10 * wrong.abs().max() + 1
-    return wrong
-
-
-@contextmanager
-def compiling_little(function: Any) -> Iterator[None]:
-    """torch.compile for a few products: it finds out which vectors the compiler and the machine have, and
-    compiles torch's headers for later kernels, in several processes that import torch."""
-    if function.__name__ != "bench_static_graphs":
-        yield
-        return
-    from torch._inductor import config
-
-    with config.patch({"cpp.vec_isa_ok": False, "cpp_cache_precompile_headers": False, "compile_threads": 1}):
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -186,8 +160,7 @@ def test_variants_agree_and_a_wrong_one_is_caught(function: Any, parameters: Any
     assert len(compare.variants) > 1 or Status.CONFIRMED in settled
     drifting = function.__name__ in DRIFTING
     for name, variant in compare.variants.items():
-        with compiling_little(function):
-            first, *others = calls(variant, 1 if drifting else 2)
+        first, *others = calls(variant, 1 if drifting else 2)
         agreement.check(first)
         with pytest.raises(WrongResult):
             agreement.check(spoilt(first))
@@ -235,6 +208,15 @@ def test_half_precision_states_its_errors_and_refuses_what_is_not_a_number() -> 
         result[0, 0] = broken
         with pytest.raises(WrongResult):
             agreement.check(result)
+
+
+def test_parameters_of_a_synchronised_norm_are_finite_and_of_their_shapes() -> None:
+    """Without two GPUs the case is not run, but its check refuses what ranks that fell apart would give."""
+    same = FUNCTIONS["bench_synchronised_norm"].__globals__["same"]
+    expected = [torch.zeros(2, 3), torch.ones(4)]
+    assert same(expected, [torch.ones(2, 3), torch.zeros(4)])
+    for wrong in ([torch.ones(3, 2), torch.ones(4)], [torch.ones(2, 3), torch.ones(4) / 0], expected[:1]):
+        assert not same(expected, wrong)
 
 
 def test_work_is_stated() -> None:

@@ -12,10 +12,13 @@ import torch
 
 from harness.claims.folder import read
 from harness.loading.data.generated import jpeg_folder, tiny_set, uneven_folder
+from harness.loading.loop.epoch import same_pixels
+from harness.measure.correctness import Agreement, WrongResult
 from harness.measure.variant import Unavailable, Variant
 from support.training_step import TrainingStep
 from support.transformed import MOST_LEVELS
 from tests.support.living import ROOT
+from tests.support.spoilt import faults
 
 BENCHMARKS = ROOT / "benchmarks"
 CPU = torch.device("cpu")
@@ -28,7 +31,7 @@ pytestmark = [
 
 
 class FakeCompare:
-    """Enters every variant, runs one epoch and applies ``same``."""
+    """Enters every variant, runs one epoch and applies ``same``, which must refuse wrong results."""
 
     data = None
     device = CPU
@@ -54,7 +57,11 @@ class FakeCompare:
                 continue
             with variant.prepare() as iteration:
                 result: Any = iteration()
-            expected = result if expected is None else expected
+            if expected is None:
+                expected = result
+                for wrong in faults(result, pixels=same is same_pixels):
+                    with pytest.raises(WrongResult):
+                        Agreement(same, expected).check(wrong)
             said = same(expected, result)
             assert said is not False
             self.said[name] = dict(said or {})
@@ -267,3 +274,13 @@ def test_claims_of_decoders_and_pixels() -> None:
     claims = {claim.name: claim for claim in read(BENCHMARKS / "loading").claims}
     assert all(claims[name].loader for name in ("L9", "L10", "L11", "L12"))
     assert claims["L9"].apart and claims["L10"].needs == ("cuda",)
+
+
+def test_every_benchmark_of_loading_is_run() -> None:
+    """Here, with the other claims about loading, or with those of compute: all plant wrong results."""
+    folder = ROOT / "tests" / "benchmarks"
+    text = "".join(
+        (folder / f"test_{name}.py").read_text() for name in ("loading", "loading_claims", "compute")
+    )
+    files = [file.stem for file in (BENCHMARKS / "loading").glob("bench_*.py")]
+    assert [name for name in files if f'"{name}"' not in text and f'"loading/{name}.py"' not in text] == []
