@@ -36,7 +36,7 @@ def bench_fp8(compare, device, size):
         pytest.skip("FP8 needs a GPU of compute capability 8.9 or later")
     rows, side = SHAPES[device.type][size]
     x = torch.randn(rows, side, device=device, dtype=torch.bfloat16)
-    weight = torch.randn(side, side, device=device, dtype=torch.bfloat16)
+    weight = torch.randn(side, side, device=device, dtype=torch.bfloat16) / side**0.5
     eight, scale = quantised(weight)
     whole = functional.ScalingType.TensorWise
 
