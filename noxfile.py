@@ -169,6 +169,14 @@ def gate_power(session: nox.Session) -> None:
 
 
 @nox.session(reuse_venv=True)
+def faults(session: nox.Session) -> None:
+    """The fault campaign: failing disks, cut journals, 300 kills (`-- --kills N`); what is lost or left is
+    counted."""
+    session.install(*PINNED, "-e", LOADERS)
+    session.run("python", "scripts/faults", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
 def verdict_power(session: nox.Session) -> None:
     """The proof of verdicts on claims: errors and power on recorded units, beside the rule that came
     before."""

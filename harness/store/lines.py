@@ -48,6 +48,7 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._torn = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(
@@ -71,6 +72,10 @@ class Writer:
         """Append records in one write; ``lasting`` ones are on the disk on return. Raises StoreError, as
         `write`."""
         text = b"".join(map(line_of, records))
+        if self._torn:
+            raise StoreError(
+                f"{self.path} ends in half a line, and nothing can follow it; what it holds is kept"
+            )
         before = os.fstat(self._descriptor).st_size
         try:
             written = os.write(self._descriptor, text)
@@ -79,7 +84,11 @@ class Writer:
             if lasting:
                 os.fsync(self._descriptor)
         except OSError as error:
-            os.ftruncate(self._descriptor, before)
+            try:
+                os.ftruncate(self._descriptor, before)
+            except OSError:
+                # A whole line behind half of one would make the file unreadable: it ends here.
+                self._torn = True
             raise StoreError(
                 f"cannot write to {self.path}: {error.strerror}; what it already holds is kept"
             ) from error

@@ -442,6 +442,27 @@ def test_a_full_disk_keeps_whole_lines(
     assert [m.invocation for m in store.load(run).measurements] == [3, 5]
 
 
+def test_nothing_follows_half_a_line(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where half a line cannot be taken back either, the file ends with it, and loads with a warning."""
+
+    def refuses(descriptor: int, size: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    writer = another(run)
+    store.write_measurement(writer, MEASUREMENT)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", half)
+        patched.setattr(os, "ftruncate", refuses)
+        with pytest.raises(StoreError, match="No space left on device"):
+            store.write_measurement(writer, replace(MEASUREMENT, invocation=4))
+    with pytest.raises(StoreError, match="ends in half a line, and nothing can follow it"):
+        writer.write("end", why="x")
+    writer.close()
+    found = store.load(run)
+    assert found.measurements == (MEASUREMENT,)
+    assert "the last line is torn" in found.warnings[0]
+
+
 def test_a_failing_fsync_keeps_whole_lines(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record that may not have reached the disk is taken back."""
     written(run, MEASUREMENT)
