@@ -130,12 +130,13 @@ def _keys(acknowledged: Path) -> set[Key]:
 def _left(mark: str, temporary: Path, shared: set[Path]) -> Iterator[str]:
     """What is left of a command after the grace."""
     deadline = time.monotonic() + GRACE
-    while time.monotonic() < deadline and (_marked(mark) or any(temporary.iterdir())):
+    while time.monotonic() < deadline and (_marked(mark) or any(temporary.glob("tipbench-*"))):
         time.sleep(0.2)
     for process in _marked(mark):
         yield f"process {process.pid} is left ({' '.join(process.info['cmdline'] or [])[:120]})"
         process.kill()
-    yield from (f"{path.name} is left in the temporary folder" for path in temporary.iterdir())
+    ours = (path.name for path in temporary.iterdir() if path.name.startswith("tipbench-"))
+    yield from (f"{name} is left in the temporary folder" for name in ours)
     new = {*SHARED.iterdir()} - shared
     yield from (f"{path} is left" for path in sorted(new) if "torch" in path.name)
 
