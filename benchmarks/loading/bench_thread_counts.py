@@ -35,7 +35,8 @@ def bench_thread_counts(compare, images, loop, loading):
     reason = opencv.missing() if by_opencv else tensors.missing(compare.device)
     if reason := reason or (in_threads and spdl.missing()):
         pytest.skip(reason)
-    samples = batch_size * window_batches(cores)
+    # The windows of threads lie inside an epoch, behind the batches that are kept ready.
+    samples = batch_size * window_batches(cores) * (2 if in_threads else 1)
     files = epoch_images(images, samples)
     dataset = (
         partial(Photographs, files, opencv.resized_by_opencv)

@@ -28,7 +28,8 @@ def bench_threads(compare, images, loop, samples_by):
     cores, batch_size, decoding = usable_cores(), photographs_in_batch(), samples_by == "decoding"
     if decoding and (reason := tensors.missing(compare.device)):
         pytest.skip(reason)
-    samples = batch_size * window_batches(cores)
+    # The windows of threads lie inside an epoch, behind the batches that are kept ready.
+    samples = 2 * batch_size * window_batches(cores)
     dataset = (
         partial(tensors.dataset, epoch_images(images, samples), False)
         if decoding
