@@ -14,7 +14,9 @@ LOADER_TIME_LIMIT = 300.0
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_STATED = {field.name for field in fields(Claim)} - {"sentence", "why", "source", "path", "function"}
+_STATED = {field.name for field in fields(Claim)} - {
+    "sentence", "why", "source", "path", "function", "fixture"
+}  # fmt: skip
 _SWITCHES = {"apart", "loader"}
 _MOST = {"margin": LARGEST_MARGIN, "time_limit": LONGEST_TIME_LIMIT}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.claims.claim import ClaimError, claim_from
-from harness.model import Claim
+from harness.model import COMPARE, FIXTURE, Claim
 
 PATTERN = "bench_*.py"
 PREFIX = "bench_"
@@ -65,6 +65,8 @@ def parse(file: Path, root: Path) -> Parsed:
     for node in tree.body:
         if not (isinstance(node, ast.FunctionDef) and node.name.startswith(PREFIX)):
             continue
+        if {argument.arg for argument in node.args.args} & {FIXTURE, COMPARE} == {FIXTURE}:
+            continue  # a test that uses pytest-benchmark
         try:
             if node.name in found or node.name in problems:
                 raise ClaimError(

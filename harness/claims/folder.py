@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 
 from harness.claims.claim import ClaimError
 from harness.claims.file import PATTERN, PREFIX, Benchmark, Parsed, Problem, parse
+from harness.claims.pytest_settings import pytest_settings
+from harness.claims.suite import SuiteReader
 from harness.model import Claim
 
 __all__ = ["BenchmarkFolder", "NoBenchmarks", "Problem", "chosen_folder", "files", "read"]
@@ -56,20 +58,21 @@ def read(root: Path) -> BenchmarkFolder:
     NoBenchmarks."""
     if not root.is_dir():
         raise NoBenchmarks(f"no benchmarks: {root} is not a folder; name one with --benchmarks FOLDER")
-    found = sorted(files(root, PATTERN))
-    if not found:
-        raise NoBenchmarks(
-            f"no benchmarks: {root} has no {PATTERN}; name another folder with --benchmarks FOLDER"
-        )
-    parsed = [_parsed(file, root) for file in found]
+    suite = SuiteReader(root, pytest_settings(root))
+    parsed = [_parsed(file, root, suite) for file in sorted(files(root, "*.py")) if suite.has(file)]
     problems = [problem for one in parsed for problem in one.problems]
     benchmarks, clashing = _without_clashes(
         [benchmark for one in parsed for benchmark in one.benchmarks], root
     )
     if not benchmarks and not problems:
+        if any(files(root)):
+            raise NoBenchmarks(
+                f"no benchmarks: no {PATTERN} in {root} has a function called {PREFIX}...; write def "
+                f"{PREFIX}something(compare)"
+            )
         raise NoBenchmarks(
-            f"no benchmarks: no {PATTERN} in {root} has a function called {PREFIX}...; write def "
-            f"{PREFIX}something(compare)"
+            f"no benchmarks: {root} has no {PATTERN}, and no test that takes pytest-benchmark's fixture; name another "
+            "folder with --benchmarks FOLDER"
         )
     return BenchmarkFolder(root, tuple(_distinct(benchmarks)), (*problems, *clashing))
 
@@ -92,8 +95,12 @@ def chosen_folder(here: Path, shipped: Path) -> Path:
     """
     if not here.exists():
         return shipped
-    if here.is_dir() and any(files(here)):
-        return here
+    if here.is_dir():
+        suite = SuiteReader(here, pytest_settings(here))
+        if any(suite.parse(file).benchmarks for file in files(here, "*.py") if suite.has(file)) or any(
+            files(here)
+        ):
+            return here
     others = sorted(
         file.name for file in files(here, "*.py") if file.name not in ("__init__.py", "conftest.py")
     )
@@ -104,13 +111,17 @@ def chosen_folder(here: Path, shipped: Path) -> Path:
     )
 
 
-def _parsed(file: Path, root: Path) -> Parsed:
+def _parsed(file: Path, root: Path, suite: SuiteReader) -> Parsed:
+    """What a file has of our benchmarks, and of tests that use pytest-benchmark."""
+    ours = parse(file, root) if file.match(PATTERN) else Parsed()
+    found = suite.parse(file) if not any(problem.function == "" for problem in ours.problems) else Parsed()
+    both = Parsed(ours.benchmarks + found.benchmarks, ours.problems + found.problems)
     path = file.relative_to(root).as_posix()
     for mark in ("[", "::"):
-        if mark in path:
+        if mark in path and both != Parsed():
             why = f"{file}: pytest cannot be given a path with {mark!r} in it (under {root}); rename the folder or file"
             return Parsed(problems=(Problem(path, "", file.stem.removeprefix(PREFIX), why),))
-    return parse(file, root)
+    return both
 
 
 def _is_skipped(folder: Path) -> bool:
@@ -163,7 +174,8 @@ def _distinct(found: Sequence[Benchmark]) -> list[Claim]:
 
 
 def _by_file(claim: Claim) -> str:
-    return f"{PurePosixPath(claim.path).stem.removeprefix(PREFIX)}.{claim.function.removeprefix(PREFIX)}"
+    names = PurePosixPath(claim.path).stem, claim.function
+    return ".".join(name.removeprefix(PREFIX).removeprefix("test_") for name in names)
 
 
 def _by_folder(claim: Claim) -> str:

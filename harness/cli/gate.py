@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.options import RUN, add_claims, add_gating
+from harness.cli.options import RUN, add_claims, add_gating, named_folder
 from harness.cli.values import words
 from harness.errors import UsageError
 
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from harness.model import Side
     from harness.workers.protocol import SideInfo
 
-ACCEPTABLE = {"memory": ("peak_bytes", "reserved_bytes"), "launches": ("launches",)}
-"""What ``--accept`` allows more of, with the metrics meant; for time there is a higher ``--target``."""
+ACCEPTABLE = {
+    "memory": ("peak_bytes", "reserved_bytes"),
+    "launches": ("launches",),
+    "results": ("results",),
+}
+"""What ``--accept`` allows more of, with the metrics meant, or that head's results are others than base's.
+
+For time there is a higher ``--target``.
+"""
 
 NOT_BESIDE_BASELINE = ("--base", "--base-python", "--base-env", "--head-python", "--head-env", "--threads")
 """Options of the two sides: beside ``--baseline`` the saved run is the base, and this code is measured as it
@@ -52,7 +59,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--accept", metavar="METRIC", action="append", default=[],
-        help="report more of this without failing (memory, launches), for a change that is meant to cost it",
+        help="report more of this without failing (memory, launches), for a change that is meant to cost it; "
+        "results: those of pytest-benchmark's tests may differ between the sides",
     )  # fmt: skip
     add_gating(parser)
 
@@ -82,9 +90,11 @@ def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
     if options.baseline is not None:
         refuse_beside_baseline(options)
         return _against_saved(request, options.baseline, accepted)
+    if options.base is not None and not request.configuration.under_test:
+        request = gating.with_guess(request)
     base = SideSpec(options.base, options.base_python, variables_from(options.base_env, "--base-env"))
     head = SideSpec(None, options.head_python, variables_from(options.head_env, "--head-env"))
-    check_repository(options.base, options.benchmarks, request.benchmarks)
+    check_repository(options.base, named_folder(options), request.benchmarks)
     screen = request.forms.console()
     builder = stack.enter_context(
         Builder(note=lambda text: screen.print(text, highlight=False, soft_wrap=True))

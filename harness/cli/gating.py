@@ -24,6 +24,7 @@ from harness.cli.options import benchmarks_folder, data_folder
 from harness.cli.values import check_data, hertz, seconds, words
 from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK
+from harness.gate.builds.guess import guess_package
 from harness.gate.builds.side import BenchmarksRemoved, NothingChanged, NothingToCompare
 from harness.gate.configuration import Configuration, configuration, option_share
 from harness.gate.run import GateInterrupted, gate
@@ -227,6 +228,22 @@ def _configuration(options: argparse.Namespace, benchmarks: Path) -> Configurati
     except ValueError as error:
         raise UsageError(str(error)) from error
     return replace(found, thresholds=thresholds)
+
+
+def with_guess(request: GateRequest) -> GateRequest:
+    """The same with the package that the project is of, where nothing says what is under test; a line says
+    so."""
+    file = request.configuration.file
+    package = guess_package(file.parent if file else repository(request.benchmarks))
+    if not package:
+        return request
+    request.forms.console().print(
+        f"under test: {package}, by the project's folder; [tool.harness] under-test in pyproject.toml says otherwise",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    return replace(request, configuration=replace(request.configuration, under_test=(package,)))
 
 
 def _claims(options: argparse.Namespace, benchmarks: Path) -> tuple[Claim, ...]:

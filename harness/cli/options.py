@@ -9,12 +9,17 @@ from pathlib import Path
 from harness.claims.folder import chosen_folder
 from harness.cli.forms import add_forms
 from harness.cli.parser import positive, written_folder
+from harness.errors import UsageError
 
 RUN = "a folder, a name, the beginning of either, latest, latest~1 or baseline"
 
 
 def add_claims(parser: argparse.ArgumentParser, *, python: bool = True) -> None:
     """Add which claims, on which device, with which data and interpreter."""
+    parser.add_argument(
+        "folder", type=Path, nargs="?", metavar="FOLDER",
+        help="the same as --benchmarks: benchmarks, or tests that use pytest-benchmark's fixture",
+    )  # fmt: skip
     parser.add_argument(
         "--select", metavar="NAME", action="append", default=[],
         help="only these claims: L1,C4, or a part of a path; repeatable",
@@ -70,7 +75,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 def benchmarks_folder(options: argparse.Namespace) -> Path:
     """The folder of claims: the one named, one here, or the one that comes with the package. Raises
     ClaimError."""
-    named: Path | None = options.benchmarks
+    named = named_folder(options)
     if named is not None:
         return named.resolve()
     package = Path(__file__).resolve().parents[1]
@@ -78,6 +83,21 @@ def benchmarks_folder(options: argparse.Namespace) -> Path:
     return chosen_folder(
         Path("benchmarks").resolve(), shipped if shipped.is_dir() else package.parent / "benchmarks"
     )
+
+
+def named_folder(options: argparse.Namespace) -> Path | None:
+    """The folder of benchmarks that was named, in either way. Raises UsageError."""
+    plain: Path | None = getattr(options, "folder", None)
+    option: Path | None = options.benchmarks
+    if plain is None:
+        return option
+    if option is not None:
+        raise UsageError(f"{plain}: --benchmarks {option} names a folder already; leave out one of the two")
+    if plain.is_file():
+        raise UsageError(f"{plain} is a file: name its folder, and the file with --select {plain.name}")
+    if not plain.is_dir():
+        raise UsageError(f"{plain} is not a folder; to select benchmarks by their names: --select {plain}")
+    return plain
 
 
 def data_folder(options: argparse.Namespace) -> Path | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.claims.file import PATTERN
 from harness.claims.folder import BenchmarkFolder, NoBenchmarks, files, read
+from harness.claims.pytest_settings import pytest_settings
 from harness.claims.selection import select
 from harness.errors import UsageError
 from harness.gate.builds.side import BothSources
@@ -241,11 +242,13 @@ def _functions(folder: Path, choose: Choose = lambda reading: reading) -> frozen
 
 def _changed(theirs: Path, ours: Path, names: set[str]) -> frozenset[str]:
     """The files whose text differs; all of them if a module beside them that they may import differs."""
+    # Nothing imports tests.
+    tests = pytest_settings(ours)
     others = {
         path.relative_to(top).as_posix()
         for top in (theirs, ours)
         for path in files(top, "*.py")
-        if not path.match(PATTERN)
+        if not (path.match(PATTERN) or tests.is_file(path.name))
     }
     if any(_text(theirs / name) != _text(ours / name) for name in others):
         return frozenset(names)

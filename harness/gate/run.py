@@ -12,6 +12,7 @@ from harness import store
 from harness.gate.base_revision import BaseRevision, collect_cases
 from harness.gate.decision import Decision, least_of
 from harness.gate.extra_passes import ExtraPasses
+from harness.gate.first_check import FirstCheck, first_check
 from harness.gate.limits import effort_for, in_time
 from harness.gate.pair import SideLost, WorkerPair
 from harness.gate.result import gate_result
@@ -79,6 +80,7 @@ class _Gate:
         self._start_up = 0.0
         self._measured = 0
         self._put_off = self._idle = False
+        self._first = FirstCheck()
         self._state = GateState(
             settings.claims, settings.thresholds, selftest=settings.selftest, accepted=settings.accepted
         )
@@ -93,6 +95,8 @@ class _Gate:
             # ours.
             with self._monitor:
                 self._state.before = self._before()
+                self._first = self._check_first()
+                self._notes += self._first.notes
                 self._run_units(writer)
                 if not self._settings.selftest:
                     self._notes += self._extra.explain(self._state, self._units + 1, self._fresh_random())
@@ -159,6 +163,18 @@ class _Gate:
             self._notes.append(GateNote(NoteCode.BASE_NOT_COLLECTED, detail=str(error)))
             return before
 
+    def _check_first(self) -> FirstCheck:
+        settings = self._settings
+        return first_check(
+            settings.sides,
+            settings.benchmarks,
+            settings.claims,
+            device=settings.device,
+            data=settings.data,
+            tick=self._screen.tick,
+            accepted=settings.accepted,
+        )
+
     def _unit(self, writer: store.Writer) -> None:
         before = self._state.progress()
         self._unit_began = time.monotonic()
@@ -201,7 +217,7 @@ class _Gate:
         for case, states in pair.walk(random):
             if not began:
                 began, self._start_up = True, time.monotonic() - self._unit_began
-            self._state.enter(case, states)
+            self._state.enter(case, self._first.states(case, states), self._first.changed.get(case, ""))
             self._screen.begins(case, self._units)
             with self._monitor.measuring(case, self._units):
                 self._measure(pair, case, random, writer)

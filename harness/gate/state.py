@@ -24,6 +24,7 @@ from harness.model import (
     Uncompared,
     benchmark_of,
 )
+from harness.workers.collect import absent_case
 
 SELFTEST_UNITS = 10
 """Units a selftest takes of every decision, whatever was decided before: a noise floor needs some."""
@@ -71,10 +72,7 @@ class GateState:
         for function, claim in self._by_function.items():
             if function in found:
                 continue
-            status, reason = pair.collected[Side.HEAD].why_absent(claim.path) or (
-                Status.FAILED,
-                "it has no case",
-            )
+            status, reason = pair.collected[Side.HEAD].why_absent(claim.path) or absent_case(claim)
             if status is not Status.SKIPPED:
                 why = NotCompared.HEAD_FAILED
             elif self.before is not None and self.before.cases(function):
@@ -89,8 +87,11 @@ class GateState:
                     self._settle(case, Uncompared(NotCompared.GONE))
         self._all = [case for case in cases if benchmark_of(case) in self._by_function]
 
-    def enter(self, case: str, states: Mapping[Side, CaseState]) -> None:
-        """Both sides are at a case: note what of it is to be decided, and settle what cannot be measured."""
+    def enter(self, case: str, states: Mapping[Side, CaseState], changed: str = "") -> None:
+        """Both sides are at a case: note what of it is to be decided, and settle what cannot be measured.
+
+        ``changed`` is how head's result differs from base's, if it does.
+        """
         if case in self._seen:
             return
         base, head, before = states[Side.BASE], states[Side.HEAD], self.before
@@ -101,6 +102,10 @@ class GateState:
             return
         self._seen.add(case)
         claim = self.claim_of(case)
+        if changed:
+            wrong = SideStopped(Side.HEAD, changed)
+            self._settled.append(GateVerdict(case, claim.name, "", SECONDS, GateOutcome.WRONG, wrong))
+            return
         ran = before.measures(case) if before is not None else ()
         for variant in dict.fromkeys([*head.variants, *base.variants, *head.absent, *base.absent, *ran]):
             if variant in head.variants and variant in base.variants:

@@ -25,7 +25,7 @@ from harness.measure.shared_state import to_blame, without
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.state import BaselineFailed
 from harness.measure.variant import Unavailable, Variant
-from harness.model import BASELINE, CaseWarning, Claim, Measurement, Status, Trial, WarningCode
+from harness.model import BASELINE, FIXTURE, CaseWarning, Claim, Measurement, Status, Trial, WarningCode
 from harness.store import snapshot_file
 
 if TYPE_CHECKING:
@@ -247,9 +247,12 @@ def local(
     rewarm: float = 0.0,
     settle: Callable[[], object] | None = None,
 ) -> LocalRunner:
-    """The runner of a variant in this process; loaders are timed on the host and their CPU-seconds kept."""
+    """The runner of a variant in this process; loaders are timed on the host and their CPU-seconds kept.
+
+    So are calls of pytest-benchmark's tests, which may be about anything that a host does.
+    """
     from harness.probes import ProcessTree
 
     tree = ProcessTree(os.getpid()) if claim.loader else None
-    clock = clock_for(device, synchronous=claim.loader)
+    clock = clock_for(device, synchronous=claim.loader or claim.fixture == FIXTURE)
     return LocalRunner(name, given, clock, device, tree=tree, rewarm=rewarm, settle=settle)

@@ -93,7 +93,8 @@ def paired_rounds(
         for starts_left in reversed(range(STARTS)):
             turns, moments = _blocks(sides, paced, settings, now, random)
             seconds = min(turn.seconds for turn in turns[Side.BASE])
-            if seconds >= FULL_ROUND * limits.round_seconds or not starts_left or now() >= until:
+            enough = seconds >= FULL_ROUND * limits.round_seconds or base.window_seconds > 0
+            if enough or not starts_left or now() >= until:
                 break
             # The base was delayed while its pace was found; what it really takes is known now.
             each = seconds / paced.iterations

@@ -7,7 +7,7 @@ equal index in two variants of one measurement means the same block, measured ne
 from __future__ import annotations
 
 from harness.model.ceiling import Ceiling, highest
-from harness.model.claim import LARGEST_MARGIN, LONGEST_TIME_LIMIT, Claim, Expect, Work
+from harness.model.claim import COMPARE, FIXTURE, LARGEST_MARGIN, LONGEST_TIME_LIMIT, Claim, Expect, Work
 from harness.model.collected import Collected
 from harness.model.difference import Difference, Differs, Segment, Trend
 from harness.model.gate import GateOutcome, GateResult, GateVerdict, Package, SideFacts
@@ -90,6 +90,8 @@ from harness.model.warning import UNSTEADY, CaseWarning, WarningCode
 
 __all__ = [
     "BASELINE",
+    "COMPARE",
+    "FIXTURE",
     "GENERATED",
     "HOST",
     "ITERATION_MARK",

@@ -13,6 +13,11 @@ LONGEST_TIME_LIMIT = 7 * 86400.0
 """Seconds, the longest time limit that a claim may state: a week."""
 
 
+COMPARE = "compare"
+FIXTURE = "benchmark"
+"""The fixtures through which a benchmark hands over its work: ours, and pytest-benchmark's."""
+
+
 class Expect(StrEnum):
     """What a claim expects the variant to do to the metric, relative to the baseline."""
 
@@ -29,7 +34,8 @@ class Claim:
     ``"cuda"`` or an importable module. ``apart`` gives each variant a live process of its own. ``loader``
     marks epochs of a data loader, which are expensive to measure. ``time_limit`` is for one case in one
     invocation, in seconds. ``why`` says what makes the claim hold or fail, ``source`` who teaches it; both
-    may be empty.
+    may be empty. ``fixture`` is the pytest fixture that the benchmark calls; with pytest-benchmark's it has a
+    baseline alone.
     """
 
     name: str
@@ -45,6 +51,7 @@ class Claim:
     time_limit: float = 60.0
     why: str = ""
     source: str = ""
+    fixture: str = COMPARE
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.claims.file import PATTERN, PREFIX
-from harness.model import Measurement
+from harness.model import FIXTURE, Measurement
+from harness.plugin.benchmark import BenchmarkFixture, MeasuredCall, seed_everything
 from harness.plugin.collection import (
+    DRIVEN,
     BenchmarkFile,
     benchmark_file,
     case_of,
     claim_of,
     is_test_file,
+    place_of,
     problem_of,
     root_of,
 )
@@ -70,6 +73,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION] = DrivenSession(channel) if channel else plain(config)
     if channel is not None:
         config.pluginmanager.register(ForeignHooks(), "tipbench-foreign-hooks")
+        config.pluginmanager.register(BenchmarkFixture(), DRIVEN)
+        config.addinivalue_line("markers", "benchmark: of pytest-benchmark")
     # By its entry point's name, or by its module's where it was named with -p.
     shown = any(config.pluginmanager.hasplugin(name) for name in ("benchmark", "pytest_benchmark.plugin"))
     if channel is None and shown:
@@ -113,6 +118,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     session = item.config.stash[SESSION]
     session.begin(case_of(item))
+    if claim.fixture == FIXTURE:
+        seed_everything(case_of(item))
     for need in claim.needs:
         if need == "cuda":
             import torch
@@ -139,8 +146,10 @@ def pytest_runtest_makereport(
     """Let the driver know of a benchmark that ended without a measurement."""
     report = yield
     claim = claim_of(item)
-    if claim is not None and not report.passed:
-        session = item.config.stash[SESSION]
+    session = item.config.stash[SESSION]
+    if claim is not None and report.passed and report.when == "call":
+        session.passed(case_of(item), claim)
+    elif claim is not None and not report.passed:
         skipped = call.excinfo is not None and report.skipped
         reason = reason_of(call.excinfo.value) if call.excinfo else "it failed"
         if call.excinfo is not None and not skipped:
@@ -160,7 +169,9 @@ def pytest_make_collect_report(
         reason = reason_of(call.excinfo.value)
         if not report.skipped:
             collector.config.stash[SESSION].raised(call.excinfo.value)
-        collector.config.stash[SESSION].not_collected(report.nodeid, skipped=report.skipped, reason=reason)
+        collector.config.stash[SESSION].not_collected(
+            place_of(collector), skipped=report.skipped, reason=reason
+        )
     return report
 
 
@@ -203,6 +214,16 @@ def compare_for(
         finished,
         again=_caller(item),
     )
+
+
+def benchmark_for(request: pytest.FixtureRequest) -> MeasuredCall:
+    """The value of the fixture ``benchmark`` for the item that asks for it, in a driven session."""
+    item, session = request.node, request.config.stash[SESSION]
+    claim = claim_of(item)
+    assert isinstance(session, DrivenSession)
+    if claim is None:
+        pytest.fail(f"{item.nodeid} uses the fixture {FIXTURE} in a way that its signature does not show")
+    return MeasuredCall(item, case_of(item), claim, session, root_of(item.config, item.path))
 
 
 def _caller(item: pytest.Function) -> Callable[[Compare], object] | None:

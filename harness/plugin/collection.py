@@ -15,7 +15,10 @@ import pytest
 
 from harness.claims.file import PATTERN, PREFIX, parse
 from harness.claims.folder import files
-from harness.model import Claim
+from harness.model import FIXTURE, Claim
+
+DRIVEN = "tipbench-benchmark"
+"""The plug-in that a driven session has for tests that use pytest-benchmark."""
 
 
 class BenchmarkFile(pytest.Module):
@@ -126,14 +129,37 @@ def root_of(config: pytest.Config, path: Path) -> Path:
 
 def case_of(item: pytest.Item) -> str:
     """The name of an item's case: ``<path under the root>::<function>[<parameters>]``."""
-    return f"{item.path.relative_to(root_of(item.config, item.path)).as_posix()}::{item.name}"
+    return f"{item.path.relative_to(root_of(item.config, item.path)).as_posix()}::{_within_file(item, item.name)}"
+
+
+def place_of(collector: pytest.Collector) -> str:
+    """A file or folder under the root, as the names of cases begin; a class behind its file."""
+    root, (_, mark, inside) = root_of(collector.config, collector.path), collector.nodeid.partition("::")
+    path = collector.path.relative_to(root) if collector.path.is_relative_to(root) else Path()
+    return f"{path.as_posix()}{mark}{inside}"
+
+
+def _within_file(item: pytest.Item, name: str) -> str:
+    """A function's name behind those of its classes."""
+    classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
+    return "::".join([*classes, name])
 
 
 def claim_of(item: pytest.Item) -> Claim | None:
     """The claim an item tests, or None where the item is not a benchmark."""
-    if not isinstance(item, pytest.Function) or not isinstance(item.parent, BenchmarkFile):
+    if not isinstance(item, pytest.Function):
         return None
-    return item.parent.claims.get(item.originalname)
+    own = item.parent.claims.get(item.originalname) if isinstance(item.parent, BenchmarkFile) else None
+    if own is not None or FIXTURE not in item.fixturenames or not _is_driven(item.config):
+        return own
+    path = item.path.relative_to(root_of(item.config, item.path)).as_posix()
+    return Claim(item.originalname, "", path, _within_file(item, item.originalname), fixture=FIXTURE)
+
+
+def _is_driven(config: pytest.Config) -> bool:
+    """Whether another process of ours drives this session: tests that use pytest-benchmark are cases there
+    alone."""
+    return config.pluginmanager.hasplugin(DRIVEN)
 
 
 def problem_of(item: pytest.Item) -> str:

@@ -23,8 +23,9 @@ from harness.measure.limits import RoundLimits
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.traced import traced
 from harness.measure.variant import Unavailable
-from harness.model import Claim, Collected, Measurement, Package, Status
+from harness.model import FIXTURE, Claim, Collected, Measurement, Package, Status
 from harness.plugin.digests import digests
+from harness.plugin.results import sketch
 from harness.plugin.served import serve_side, serve_variant
 from harness.plugin.session import Session, launch
 from harness.processes.live import Channel
@@ -44,6 +45,7 @@ from harness.workers.protocol import (
     Plan,
     Ready,
     RecordedPlan,
+    ResultSketch,
     SideInfo,
     SidePlan,
     TracePlan,
@@ -69,6 +71,8 @@ class DrivenSession(Session):
         self._plan = Plan((), "auto", None)
         self._writer: store.Writer | None = None
         self._done: set[str] = set()
+        self._called: dict[str, BenchmarkSpec] = {}
+        self._results: dict[str, ResultSketch] = {}
         self._digests: dict[str, dict[str, str]] = {}
         self._broken: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
@@ -134,6 +138,10 @@ class DrivenSession(Session):
         """
         claim = self._named(case, claim)
         match self._plan:
+            case CollectPlan() if claim.fixture == FIXTURE:
+                # What it asserts of the result comes first: a wrong result has no time.
+                self._called[case] = spec
+                return None
             case CollectPlan():
                 self._send(_found(case, spec))
             case VariantPlan(variant=name):
@@ -151,6 +159,20 @@ class DrivenSession(Session):
                 self._keep(measure(case, claim, spec, self._options(plan, case, target, root)))
         self._done.add(case)
         return None
+
+    def returned(self, case: str, result: object) -> None:
+        """Keep a sketch of what the test's call returned, where cases are collected."""
+        if isinstance(self._plan, CollectPlan):
+            self._results[case] = sketch(result)
+
+    def passed(self, case: str, claim: Claim) -> None:
+        """Report a test that was called to its end; one that called nothing has failed."""
+        if case in self._called:
+            self._done.add(case)
+            self._send(replace(_found(case, self._called[case]), result=self._results.get(case)))
+        else:
+            reason = f"it ended without a call of {claim.fixture}"
+            self.without_measurement(case, claim, skipped=False, reason=reason)
 
     def raised(self, error: BaseException) -> None:
         """Log its traceback at once: pytest prints it at its end, before which this process may be killed."""

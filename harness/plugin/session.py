@@ -54,6 +54,9 @@ class Session:
         """A file or folder was skipped as a whole, or cannot be imported; in plain pytest its own report has
         it."""
 
+    def passed(self, case: str, claim: Claim) -> None:
+        """A benchmark came to its end."""
+
     def raised(self, error: BaseException) -> None:
         """A benchmark, or the import of its file, raised that; in plain pytest its own report has it."""
 

@@ -11,9 +11,12 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from importlib import metadata
 from pathlib import Path
 
+from harness.claims.file import PATTERN
+from harness.claims.pytest_settings import LEFT_OUT, PytestSettings, pytest_settings
 from harness.errors import HarnessError
 
 FRONT_VARIABLE = "TIPBENCH_FRONT"
@@ -77,7 +80,13 @@ class FromTheRoot:
 
 here = os.getcwd()
 os.chdir(sys.argv[1])
-ended.append(int(pytest.main(sys.argv[2:], plugins=[FromTheRoot()])))
+arguments = sys.argv[2:]
+if arguments[0] == "--suite":
+    # What the tests' environment has for pytest brings their fixtures.
+    from importlib.metadata import entry_points
+    names = {found.name for found in entry_points(group="pytest11")} - set(arguments[1].split(","))
+    arguments[:2] = [word for name in sorted(names) for word in ("-p", name)]
+ended.append(int(pytest.main(arguments, plugins=[FromTheRoot()])))
 sys.exit(ended[0])
 """
 )
@@ -107,15 +116,31 @@ def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]
     """
     if not targets:
         raise ValueError(f"no benchmark of {root} to start a process for")
+    if all(fnmatch(Path(target).name, PATTERN) for target in targets):
+        top, options = root, ["-c", os.devnull, "--rootdir", str(root)]
+    else:
+        found = pytest_settings(root)
+        top, options = found.folder, ["--suite", ",".join(LEFT_OUT), *suite_options(found)]
     return [
-        python, "-P", "-c", _BOOT, str(root),
-        "-c", os.devnull, "--rootdir", str(root), "--harness-root", str(root),
+        python, "-P", "-c", _BOOT, str(top), *options, "--harness-root", str(root),
         "--confcutdir", str(repository_of(root)),
         "-p", "harness.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler",
         # What a process prints goes to its log, also where it is killed before pytest could hand it on.
         "--capture=no",
         "--continue-on-collection-errors", "-q", "--no-header",
-        *(f"./{Path(target).relative_to(root).as_posix()}" for target in targets),
+        *(f"./{Path(target).relative_to(top).as_posix()}" for target in targets),
+    ]  # fmt: skip
+
+
+def suite_options(found: PytestSettings) -> list[str]:
+    """Options under which a repository's own tests are found as it has set them up, one after the other.
+
+    Recorded warnings would make each call longer than the last: they are left to Python.
+    """
+    return [
+        "-c", str(found.file or os.devnull), "--rootdir", str(found.folder),
+        "-o", "addopts=", "-o", "required_plugins=", "-o", "filterwarnings=",
+        "-o", "strict_markers=false", "-o", "strict_config=false", "-p", "no:warnings", *found.options,
     ]  # fmt: skip
 
 

@@ -7,12 +7,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.model import Claim, Collected, Measurement, Status, benchmark_of
+from harness.model import FIXTURE, Claim, Collected, Measurement, Status, benchmark_of
 from harness.workers.codec import Failure, Message
-from harness.workers.protocol import CaseAbsent, CaseFound, EnvironmentFound
+from harness.workers.protocol import CaseAbsent, CaseFound, EnvironmentFound, ResultSketch
 
 NO_CASE = "the file was imported, and pytest found no such function in it: is it deleted, or replaced, further down?"
 """Why a benchmark has no case that its file's text has."""
+
+
+NO_TEST = "pytest collects no such test"
+"""The same of a test that uses pytest-benchmark: what its class, or a condition, hides from pytest is no
+test."""
+
+
+def absent_case(claim: Claim) -> tuple[Status, str]:
+    """What became of a benchmark whose file was imported and that has no case in it."""
+    return (Status.SKIPPED, NO_TEST) if claim.fixture == FIXTURE else (Status.FAILED, NO_CASE)
 
 
 class WorkerError(HarnessError):
@@ -34,6 +44,7 @@ class Collection:
     skipped: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     collected: Collected = field(default_factory=Collected)
+    results: dict[str, ResultSketch] = field(default_factory=dict)
 
     @property
     def answered(self) -> set[str]:
@@ -57,7 +68,7 @@ class Collection:
         for claim in claims:
             function = f"{claim.path}::{claim.function}"
             if function not in found:
-                status, reason = self.collected.why_absent(claim.path) or (Status.FAILED, NO_CASE)
+                status, reason = self.collected.why_absent(claim.path) or absent_case(claim)
                 (self.skipped if status is Status.SKIPPED else self.failed)[function] = reason
 
     def absent(self, claims: Sequence[Claim]) -> list[Measurement]:
@@ -76,8 +87,10 @@ class Collection:
                 raise Refused(reason)
             case EnvironmentFound(environment, unusable):
                 self.environment, self.unusable_gpu = dict(environment), unusable
-            case CaseFound(case, variants, unavailable):
+            case CaseFound(case, variants, unavailable, result):
                 self.cases[case], self.unavailable[case] = variants, dict(unavailable)
+                if result is not None:
+                    self.results[case] = result
             case CaseAbsent(case, Status.SKIPPED, reason):
                 self.skipped[case] = reason
             case CaseAbsent(case, _, reason):

@@ -7,7 +7,7 @@ flight: the next process measures the others.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import SystemRandom
@@ -103,8 +103,12 @@ class WorkerPool:
     def __exit__(self, *failure: object) -> None:
         self._spare.__exit__(*failure)
 
-    def collect(self, files: Sequence[str]) -> Collection:
-        """Call every benchmark up to its measurement, measuring nothing. Raises WorkerError."""
+    def collect(self, files: Sequence[str], cases: Container[str] | None = None) -> Collection:
+        """Call every benchmark of these files, or these cases alone, up to its measurement; nothing is
+        measured.
+
+        A test that uses pytest-benchmark is called to its end. Raises WorkerError.
+        """
         found = Collection()
         left: list[str] | None = None
         while left is None or left:
@@ -113,7 +117,7 @@ class WorkerPool:
             if left is None:
                 self.import_seconds = time.monotonic() - start
                 found.collected = collected
-                left = list(collected.cases)
+                left = [case for case in collected.cases if cases is None or case in cases]
             stuck = self._call(worker, left, found)
             # A case that took the process with it has had its turn; another process calls the others.
             left = [case for case in left if case not in found.answered] if stuck else []

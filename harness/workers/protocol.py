@@ -158,13 +158,30 @@ class CaseBegins(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class ResultSketch:
+    """What a call returned: a digest of what must be equal, and numbers, each with what it may differ by.
+
+    Where the result has no stable form, ``unknown`` names its type, and the rest is empty.
+    """
+
+    digest: str = ""
+    numbers: tuple[tuple[float, float], ...] = ()
+    kind: str = ""
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CaseFound(Message):
     """The case reached its call of compare, with these variants; ``unavailable`` are those this machine
-    cannot run."""
+    cannot run.
+
+    Of a test that uses pytest-benchmark, sent when it has passed; ``result`` is what its call returned.
+    """
 
     case: str
     variants: tuple[str, ...]
     unavailable: Mapping[str, str] = field(default_factory=dict)
+    result: ResultSketch | None = None
 
 
 @dataclass(frozen=True, slots=True)

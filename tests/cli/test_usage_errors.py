@@ -69,6 +69,34 @@ def test_a_wrong_request_of_bench_is_said_alone(
     assert not (here / "results").exists()
 
 
+@pytest.mark.parametrize("command", ["bench", "gate", "selftest", "list"])
+@pytest.mark.parametrize(
+    ("typed", "what"),
+    [
+        (["C4"], "C4 is not a folder; to select benchmarks by their names: --select C4"),
+        (["benchmarks/bench_a.py"], "name its folder, and the file with --select bench_a.py"),
+        (["benchmarks", "--benchmarks", "."], "benchmarks: --benchmarks . names a folder already"),
+        (["empty"], "has no bench_*.py, and no test that takes pytest-benchmark's fixture"),
+    ],
+)
+def test_a_folder_that_is_none(
+    here: Path, capsys: Captured, command: str, typed: list[str], what: str
+) -> None:
+    """What was meant may be a claim's name or a file."""
+    (here / "empty").mkdir()
+    status, out, err = ran(capsys, command, *typed)
+    assert (status, out) == (2, "")
+    assert what in err
+
+
+def test_a_folder_of_tests_is_named_alone(here: Path, capsys: Captured) -> None:
+    """Tests that use pytest-benchmark are listed as claims are."""
+    (here / "tests").mkdir()
+    (here / "tests/test_a.py").write_text("def test_adding(benchmark): 'Adding is fast.'")
+    status, out, _ = ran(capsys, "list", "tests")
+    assert (status, out) == (0, "adding  Adding is fast.\n")
+
+
 @pytest.mark.parametrize("command", ["bench", "gate", "selftest", "tune", "ceilings"])
 def test_every_command_says_of_data_that_is_not_there(here: Path, capsys: Captured, command: str) -> None:
     """The message is the same for all, and comes before anything is measured."""
@@ -333,7 +361,7 @@ def test_only_some_metrics_can_be_accepted(here: Path, capsys: Captured) -> None
     status, _, err = ran(capsys, "gate", "--accept", "seconds")
     assert (status, err) == (
         2,
-        "harness: --accept: 'seconds' cannot be accepted (allowed: memory, launches)\n",
+        "harness: --accept: 'seconds' cannot be accepted (allowed: memory, launches, results)\n",
     )
 
 

@@ -30,6 +30,7 @@ from harness.gate.base_revision import BaseRevision
 from harness.gate.case_state import CaseState
 from harness.gate.decision import Decision, least_of
 from harness.gate.explain import worst
+from harness.gate.first_check import FirstCheck
 from harness.gate.limits import FAR, MORE, WIDEST, effort_for, in_time, wider_by
 from harness.gate.pair import SideCommand, WorkerPair
 from harness.gate.run import GateInterrupted, gate
@@ -42,6 +43,7 @@ from harness.measure.paired import PairedRounds, PairSettings, RoundsOutOfTime, 
 from harness.measure.runner import Round
 from harness.model import (
     BASELINE,
+    FIXTURE,
     Claim,
     ClockEvent,
     Collected,
@@ -238,6 +240,7 @@ class ScriptedGate:
     def run(self, base: Mapping[str, Any], head: Mapping[str, Any], **more: Any) -> GateResult:
         """Both sides' cases by name; ``start`` and ``broken`` where a side's process itself misbehaves."""
         start = {side: more.pop(f"{side}_does", {}) for side in Side}
+        (self.out / store.GATE_FILE).unlink(missing_ok=True)  # of another gate in the same test
         script = {"base": {"cases": base, **start[Side.BASE]}, "head": {"cases": head, **start[Side.HEAD]}}
         (self.folder / "script.json").write_text(json.dumps(script))
         sides = tuple(
@@ -589,6 +592,29 @@ def test_a_wrong_head_has_no_time(scripted: ScriptedGate) -> None:
     assert "head" in reason_text(found)
     assert by(result, variant=BASELINE).outcome is GateOutcome.UNCHANGED
     assert result.status == 3
+
+
+def test_tests_with_another_result_have_no_time(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first check found of a test is its verdict, and it is never timed."""
+    ours = {case: {"variants": ["baseline"]} for case in (A, B, C)}
+    found = FirstCheck({Side.HEAD: {B: "assert 1 == 2"}}, {A: "its result differs"}, text_notes(["a note"]))
+    monkeypatch.setattr(module, "first_check", lambda *_, **__: found)
+    result = scripted.run(ours, ours, claims=NAMED[:3])
+    wrong, failed = by(result, A, ""), by(result, B, "")
+    assert (wrong.outcome, reason_text(wrong)) == (GateOutcome.WRONG, "head: its result differs")
+    assert (failed.outcome, reason_text(failed)) == (GateOutcome.FAILED, "head: assert 1 == 2")
+    assert by(result, C, BASELINE).outcome is GateOutcome.UNCHANGED
+    assert (result.status, result.decisions, notes_text(result)[0]) == (3, 1, "a note")
+
+
+def test_a_test_that_pytest_does_not_collect_stands_in_nobodys_way(scripted: ScriptedGate) -> None:
+    """Its class or a condition hides it from pytest, too; of our own benchmarks it is a failure."""
+    suite = [NAMED[0], replace(NAMED[1], fixture=FIXTURE)]
+    result = scripted.run({A: {}}, {A: {}}, claims=suite)
+    assert (by(result, B, "").outcome, result.status) == (GateOutcome.SKIPPED, 0)
+    assert reason_text(by(result, B, "")) == "head: pytest collects no such test"
 
 
 @pytest.mark.parametrize("how", ["in a round", "raises", "on the way"])

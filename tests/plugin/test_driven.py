@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +16,10 @@ from harness.measure.failure import failure
 from harness.measure.limits import RoundLimits
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Unavailable, as_variant, prepared
-from harness.model import BASELINE, Claim, Collected, Expect, Measurement, Status, Work
+from harness.model import BASELINE, FIXTURE, Claim, Collected, Expect, Measurement, Status, Work
 from harness.plugin import driven, served
 from harness.plugin.driven import DrivenSession
+from harness.plugin.results import sketch
 from harness.probes.profile import ProfiledPass
 from harness.processes.live import ChannelClosed
 from harness.workers.codec import Failure, FailureKind, Message, decode, encode
@@ -457,6 +459,7 @@ def test_what_a_benchmark_raised_is_in_the_log_before_it_is_reported(
     monkeypatch.setattr(made, "without_measurement", lambda *_, **__: logged.append(capsys.readouterr().err))
     monkeypatch.setattr(plugin, "claim_of", lambda item: CLAIM)
     monkeypatch.setattr(plugin, "case_of", lambda item: CASE)
+    monkeypatch.setattr(plugin, "place_of", lambda collector: "x.py")
     try:
         raise RuntimeError("CUDA error: an illegal memory access")
     except RuntimeError as error:
@@ -477,3 +480,38 @@ def test_what_a_benchmark_raised_is_in_the_log_before_it_is_reported(
         assert (
             "Traceback (most recent call last)" in words and "illegal memory access" in words
         ) is not skipped
+
+
+SUITE = replace(CLAIM, fixture=FIXTURE)
+
+
+def test_a_test_is_reported_when_it_has_passed(session: Sessions) -> None:
+    """While cases are collected, what it asserts of its result comes first."""
+    made, driver = session(CollectPlan(*ON))
+    made.begin(CASE)
+    assert made.measure(CASE, SUITE, spec_of(), CASE, Path()) is None
+    made.returned(CASE, 7)
+    assert driver.events() == [EnvironmentFound, CaseBegins]
+    made.passed(CASE, SUITE)
+    found = driver.received[-1]
+    assert isinstance(found, CaseFound)
+    assert (found.case, found.variants, found.result) == (CASE, (BASELINE,), sketch(7))
+
+
+def test_a_test_that_fails_behind_its_call_has_failed(session: Sessions) -> None:
+    """Its time would be worth nothing."""
+    made, driver = session(CollectPlan(*ON))
+    made.measure(CASE, SUITE, spec_of(), CASE, Path())
+    made.without_measurement(CASE, SUITE, skipped=False, reason="assert 7 == 8")
+    assert driver.received[-1] == CaseAbsent(CASE, Status.FAILED, "assert 7 == 8")
+
+
+@pytest.mark.parametrize(("claim", "fixture"), [(CLAIM, "compare"), (SUITE, "benchmark")])
+@pytest.mark.parametrize("plan", [CollectPlan(*ON), SidePlan(*ON, core=0)])
+def test_a_test_that_calls_nothing_has_failed(
+    session: Sessions, plan: Plan, claim: Claim, fixture: str
+) -> None:
+    """Wherever its driver waits for it."""
+    made, driver = session(plan)
+    made.passed(CASE, claim)
+    assert driver.received[-1] == CaseAbsent(CASE, Status.FAILED, f"it ended without a call of {fixture}")

@@ -62,6 +62,7 @@ CLAIM = Claim(
     time_limit=12.5,
     why="calls cost time",
     source="a cookbook",
+    fixture="benchmark",
 )
 TRIAL = Trial(
     "bmm",

@@ -170,3 +170,43 @@ def test_what_a_conftest_has_for_other_plug_ins(collect: Collect) -> None:
         root="repo/benchmarks",
     )
     assert (found.cases, found.broken) == (("in/bench_x.py::bench_x",), {})
+
+
+def test_tests_that_use_pytest_benchmark(collect: Collect) -> None:
+    """They are cases, under their repository's own settings but for what runs tests side by side or measures
+    them; other tests are none. Cases are named relative to the folder, whatever pytest's root is."""
+    suite = """
+import pytest, warnings
+warnings.warn("old", DeprecationWarning)
+@pytest.mark.parametrize("x", [1, "a"])
+@pytest.mark.benchmark(group="g")
+def test_it(timed, x): ...
+def test_other(): ...
+class TestIn:
+    def test_deep(self, benchmark): ...
+class TestBroken:
+    import no_such_package
+"""
+    found = collect(
+        {
+            "pytest.ini": (
+                "[pytest]\naddopts = -n 4 --cov=x --strict-markers --import-mode=importlib\n"
+                "required_plugins = pytest-none\nfilterwarnings = error\npython_classes = Test\n"
+            ),
+            "tests/perf/conftest.py": "import pytest\n@pytest.fixture\ndef timed(benchmark): return benchmark\n",
+            "tests/perf/test_it.py": suite.replace("    import no_such_package", "    def helper(self): ..."),
+            "tests/perf/test_broken.py": suite,
+        },
+        "perf/test_it.py",
+        "perf/test_broken.py",
+        root="tests",
+    )
+    assert found.cases == (
+        "perf/test_it.py::test_it[1]",
+        "perf/test_it.py::test_it[a]",
+        "perf/test_it.py::TestIn::test_deep",
+    )
+    assert found.why_absent("perf/test_broken.py") == (
+        "failed",
+        "test_broken.py:11: ModuleNotFoundError: No module named 'no_such_package'",
+    )

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from harness.claims.file import PATTERN
+from harness.claims.pytest_settings import pytest_settings
 from harness.gate.builds.repository import GitFailed, git
 from harness.gate.builds.side import BothSources, NothingChanged
 from harness.model import Package, Side
@@ -65,7 +66,7 @@ def _is_added_benchmark(path: str, sources: BothSources, benchmarks: Path, packa
     """Whether head has added a file of benchmarks, and it is not in the packages under test."""
     file = sources.top / path
     return (
-        file.match(PATTERN)
+        (file.match(PATTERN) or pytest_settings(benchmarks).is_file(file.name))
         and file.is_relative_to(benchmarks)
         and not packages.intersection(PurePosixPath(path).parts)
         and (sources.trees[Side.HEAD] / path).is_file()
