@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, Literal, TypeVar
 
 from harness.errors import HarnessError
-from harness.model import LARGEST_MARGIN, LONGEST_TIME_LIMIT, METRICS, Claim, Expect
+from harness.model import LARGEST_MARGIN, LARGEST_TARGET, LONGEST_TIME_LIMIT, METRICS, Claim, Expect
 
 LOADER_MARGIN = 0.05
 LOADER_TIME_LIMIT = 300.0
@@ -18,7 +18,7 @@ _STATED = {field.name for field in fields(Claim)} - {
     "sentence", "why", "source", "path", "function", "fixture"
 }  # fmt: skip
 _SWITCHES = {"apart", "loader"}
-_MOST = {"margin": LARGEST_MARGIN, "time_limit": LONGEST_TIME_LIMIT}
+_MOST = {"margin": LARGEST_MARGIN, "time_limit": LONGEST_TIME_LIMIT, "target": LARGEST_TARGET}
 
 
 class ClaimError(HarnessError):
@@ -43,6 +43,7 @@ def claim(
     apart: bool = False,
     loader: bool = False,
     time_limit: float | None = None,
+    target: float | None = None,
 ) -> Callable[[Function], Function]:
     """State what a benchmark claims; a decorator for a function ``bench_*``.
 
@@ -64,6 +65,8 @@ def claim(
         loader: Whether an iteration is an epoch of a data loader, which is timed on the host with its
             CPU-seconds.
         time_limit: Seconds for one case in one invocation, up to a week; 60, or 300 for a loader.
+        target: The slow-down that a gate must catch, a share up to 0.99; by default that of the whole suite.
+            ``[tool.harness.targets]`` in pyproject.toml comes before it.
 
     Raises ClaimError for a value that is not allowed.
 
@@ -82,7 +85,9 @@ def claim(
         "loader": loader,
     }
     stated |= {
-        key: value for key, value in (("margin", margin), ("time_limit", time_limit)) if value is not None
+        key: value
+        for key, value in (("margin", margin), ("time_limit", time_limit), ("target", target))
+        if value is not None
     }
 
     def mark(function: Function) -> Function:

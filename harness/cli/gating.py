@@ -26,7 +26,7 @@ from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK
 from harness.gate.builds.guess import guess_package
 from harness.gate.builds.side import BenchmarksRemoved, NothingChanged, NothingToCompare
-from harness.gate.configuration import Configuration, configuration, option_share
+from harness.gate.configuration import Configuration, configuration, option_share, with_targets
 from harness.gate.run import GateInterrupted, gate
 from harness.gate.settings import BUDGET, GateSettings
 from harness.judge.gate_verdicts import gone
@@ -79,7 +79,7 @@ def request_from(options: argparse.Namespace, *, unchanged_ok: bool = False) -> 
     budget = seconds(options.budget) if options.budget else BUDGET
     watch = hertz(options.watch)
     found = _configuration(options, benchmarks)
-    claims = _claims(options, benchmarks)
+    claims = _claims(options, benchmarks, found)
     check_temporary(loaders=any(claim.loader for claim in claims))
     return GateRequest(
         benchmarks,
@@ -246,15 +246,16 @@ def with_guess(request: GateRequest) -> GateRequest:
     return replace(request, configuration=replace(request.configuration, under_test=(package,)))
 
 
-def _claims(options: argparse.Namespace, benchmarks: Path) -> tuple[Claim, ...]:
-    """The claims to judge. Raises ClaimError if something that is selected cannot be read."""
+def _claims(options: argparse.Namespace, benchmarks: Path, found: Configuration) -> tuple[Claim, ...]:
+    """The claims to judge, with their targets. Raises ClaimError if something that is selected cannot be
+    read."""
     reading = read(benchmarks)
     chosen = select(reading, words(options.select))
     if chosen.problems:
         raise ClaimError(chosen.complaint())
     for line in left_out(reading, chosen):
         output.console(sys.stderr).print(line, highlight=False, markup=False, soft_wrap=True)
-    return chosen.claims
+    return with_targets(chosen.claims, found, reading.claims)
 
 
 def _threads(requested: int | None) -> dict[str, str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
 from keyword import iskeyword
 from pathlib import Path, PurePath
 from typing import Any
 
 from harness.errors import UsageError
 from harness.judge.regression import GateThresholds
+from harness.model import LARGEST_TARGET, Claim
 
 FILE = "pyproject.toml"
 
@@ -27,7 +29,8 @@ class Configuration:
     which each revision has its own; ``not_required`` are distributions that a side may lack although it
     requires them; ``untracked_limit`` is how many bytes that git does not track head may be given a copy of.
     ``file`` is None where there is none; then everything is at its default. ``cluster`` is the table of that
-    name as it stands, which is none of the gate's.
+    name as it stands, which is none of the gate's. ``targets`` are slow-downs to be caught, by patterns of
+    benchmarks' names, of which the last that fits counts.
     """
 
     under_test: tuple[str, ...] = ()
@@ -37,6 +40,7 @@ class Configuration:
     untracked_limit: int = UNTRACKED_LIMIT
     file: Path | None = None
     cluster: Mapping[str, object] = field(default_factory=dict)
+    targets: Mapping[str, float] = field(default_factory=dict)
 
 
 def configuration(folder: Path) -> Configuration:
@@ -131,6 +135,19 @@ class _Table:
             raise self.error(key, found, "a list of numbers of units (example: [14, 20])")
         return tuple(found)
 
+    def targets(self) -> dict[str, float]:
+        found = self.entries.get("targets", {})
+        if not isinstance(found, dict):
+            raise self.error("targets", found, 'a table of patterns (example: "test_url_*" = "10%")')
+        table = _Table(self.file, {f"targets.{pattern}": value for pattern, value in found.items()})
+        targets = {pattern: table.share(f"targets.{pattern}") for pattern in found}
+        for pattern, target in targets.items():
+            if not 0 < target <= LARGEST_TARGET:
+                raise self.error(
+                    f"targets.{pattern}", found[pattern], f"a share above 0 and up to {LARGEST_TARGET}"
+                )
+        return targets
+
     def share(self, key: str) -> float:
         found = self.entries[key]
         if isinstance(found, str):
@@ -143,7 +160,7 @@ class _Table:
 def _read(file: Path, entries: Mapping[str, object]) -> Configuration:
     table = _Table(file, entries)
     names = {threshold.name.replace("_", "-"): threshold.name for threshold in fields(GateThresholds)}
-    allowed = ["under-test", "pins", "not-required", "untracked-limit", *names, "cluster"]
+    allowed = ["under-test", "pins", "not-required", "untracked-limit", *names, "cluster", "targets"]
     for key in entries:
         if key not in allowed:
             raise UsageError(f"{file}: [tool.harness] has no key {key!r} (allowed: {', '.join(allowed)})")
@@ -166,6 +183,37 @@ def _read(file: Path, entries: Mapping[str, object]) -> Configuration:
         table.bytes("untracked-limit", UNTRACKED_LIMIT),
         file,
         table.table("cluster"),
+        table.targets(),
+    )
+
+
+def with_targets(claims: Sequence[Claim], found: Configuration, known: Sequence[Claim]) -> tuple[Claim, ...]:
+    """The claims with the targets that the configuration states by pattern, of all that are ``known``.
+
+    A pattern is matched with a claim's name, its ``path::function`` and its path. Raises UsageError for one
+    that matches none of them.
+    """
+    for pattern in found.targets:
+        if not any(_matches(claim, pattern) for claim in known):
+            names = ", ".join(claim.name for claim in known[:_SHOWN])
+            raise UsageError(
+                f"{found.file}: [tool.harness.targets] {pattern!r} matches no benchmark's name, path::function or path "
+                f"(there are {names}{', ...' if len(known) > _SHOWN else ''})"
+            )
+    return tuple(replace(claim, target=_target(claim, found.targets)) for claim in claims)
+
+
+def _target(claim: Claim, targets: Mapping[str, float]) -> float | None:
+    stated = [target for pattern, target in targets.items() if _matches(claim, pattern)]
+    return stated[-1] if stated else claim.target
+
+
+_SHOWN = 5
+
+
+def _matches(claim: Claim, pattern: str) -> bool:
+    return any(
+        fnmatchcase(name, pattern) for name in (claim.name, f"{claim.path}::{claim.function}", claim.path)
     )
 
 

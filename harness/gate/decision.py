@@ -111,7 +111,7 @@ class Decision:
 
     def wider(self, thresholds: GateThresholds, decisions: int) -> float:
         """How many times the pairs of its first unit the next one is to have, by how much they vary."""
-        by = rule_for(thresholds, decisions, loader=self.claim.loader)
+        by = rule_for(thresholds.of(self.claim), decisions, loader=self.claim.loader)
         if self.claim.loader or len(self.measurements) < by.failing_looks[0]:
             return 1.0
         return wider_by(self._units(thresholds), len(self.measurements[0].blocks), by)
@@ -122,6 +122,7 @@ class Decision:
 
     def judge(self, thresholds: GateThresholds, decisions: int, regressed: int = 0) -> None:
         """Judge the units so far, where others have ``regressed`` already; an outcome settles it."""
+        thresholds = thresholds.of(self.claim)
         units = self._units(thresholds)
         if not units:
             return
@@ -136,7 +137,10 @@ class Decision:
 
     def units_ahead(self, thresholds: GateThresholds, decisions: int) -> int:
         """Units until the next look at which it may be decided."""
-        by, there = rule_for(thresholds, decisions, loader=self.claim.loader), len(self.measurements)
+        by, there = (
+            rule_for(thresholds.of(self.claim), decisions, loader=self.claim.loader),
+            len(self.measurements),
+        )
         looks = (*by.failing_looks, *by.passing_looks)
         return min((look - there for look in looks if look > there), default=0)
 
@@ -150,7 +154,8 @@ class Decision:
 
     def suspect(self, thresholds: GateThresholds) -> bool:
         """Whether it is open and its estimate so far is beyond the target."""
-        target = thresholds.loader_target if self.claim.loader else thresholds.target
+        limits = thresholds.of(self.claim)
+        target = limits.loader_target if self.claim.loader else limits.target
         return self.open and self.ruling is not None and self.ruling.comparison.ratio > 1 + target
 
     def _grew(self, name: str, thresholds: GateThresholds) -> bool:
@@ -183,7 +188,7 @@ class Decision:
         ]
 
     def _on_time(self, thresholds: GateThresholds, decisions: int) -> GateVerdict:
-        ruling = self.ruling
+        ruling, thresholds = self.ruling, thresholds.of(self.claim)
         unreached = Uncompared(NotCompared.NOT_REACHED)
         units = self._units(thresholds)
         by = rule_for(thresholds, decisions, loader=self.claim.loader)
@@ -203,8 +208,13 @@ class Decision:
             spread=spread,
             resolvable=resolvable,
             outlook=self.outlook,
-            remarks=remarks(map(throttled_blocks, self.measurements)),
+            remarks=(*remarks(map(throttled_blocks, self.measurements)), *own_target(self.claim)),
         )
+
+
+def own_target(claim: Claim) -> tuple[str, ...]:
+    """A remark on a target that is not the suite's."""
+    return () if claim.target is None else (f"its target is {100 * claim.target:.3g} %",)
 
 
 def judge(decisions: Collection[Decision], thresholds: GateThresholds) -> None:

@@ -273,7 +273,8 @@ class _Gate:
     def _measure_variant(
         self, pair: WorkerPair, decision: Decision, random: Random, writer: store.Writer, *, fresh: bool
     ) -> None:
-        start, claim, limits = time.monotonic(), decision.claim, self._settings.thresholds
+        start, claim = time.monotonic(), decision.claim
+        limits = self._settings.thresholds.of(claim)
         target = limits.loader_target if claim.loader else limits.target
         for client in pair.clients.values():
             client.timeout = claim.time_limit

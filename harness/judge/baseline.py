@@ -143,7 +143,7 @@ class BaselineGate:
         claim = self._claim(case)
         cells = _cell(self._before, case, variant), _cell(self._after, case, variant)
         base, head = (levels(cell, SECONDS) for cell in cells)
-        ruling = rule_unpaired(base, head, rule_for(self._limits, decisions, loader=claim.loader))
+        ruling = rule_unpaired(base, head, rule_for(self._limits.of(claim), decisions, loader=claim.loader))
         typical = math.exp(median(base)) if base else None
         yield GateVerdict(
             case,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
@@ -28,6 +28,7 @@ from harness.judge.units import KEEP, SECONDS, SHOWN, Unit, compared, compared_r
 from harness.model import (
     BelowTarget,
     BeyondTolerated,
+    Claim,
     ClearlySlower,
     Comparison,
     GateOutcome,
@@ -89,6 +90,12 @@ class GateThresholds:
             looks = getattr(self, name)
             if not looks or list(looks) != sorted(set(looks)) or looks[0] < 1:
                 raise ValueError(f"{name} are ascending numbers of units, not {looks}")
+
+    def of(self, claim: Claim) -> GateThresholds:
+        """Those of one benchmark, which may have a target of its own; alpha stays that of the suite."""
+        if claim.target is None:
+            return self
+        return replace(self, target=claim.target, loader_target=claim.target)
 
     @property
     def cap(self) -> int:

@@ -7,7 +7,16 @@ equal index in two variants of one measurement means the same block, measured ne
 from __future__ import annotations
 
 from harness.model.ceiling import Ceiling, highest
-from harness.model.claim import COMPARE, FIXTURE, LARGEST_MARGIN, LONGEST_TIME_LIMIT, Claim, Expect, Work
+from harness.model.claim import (
+    COMPARE,
+    FIXTURE,
+    LARGEST_MARGIN,
+    LARGEST_TARGET,
+    LONGEST_TIME_LIMIT,
+    Claim,
+    Expect,
+    Work,
+)
 from harness.model.collected import Collected
 from harness.model.difference import Difference, Differs, Segment, Trend
 from harness.model.gate import GateOutcome, GateResult, GateVerdict, Package, SideFacts
@@ -96,6 +105,7 @@ __all__ = [
     "HOST",
     "ITERATION_MARK",
     "LARGEST_MARGIN",
+    "LARGEST_TARGET",
     "LONGEST_TIME_LIMIT",
     "METRICS",
     "QUANTITIES",

@@ -9,6 +9,9 @@ from enum import StrEnum
 LARGEST_MARGIN = 1e3
 """The largest margin that a claim may state: effects of a thousandfold count as none."""
 
+LARGEST_TARGET = 0.99
+"""The largest slow-down that a claim may have its gate catch, as a share."""
+
 LONGEST_TIME_LIMIT = 7 * 86400.0
 """Seconds, the longest time limit that a claim may state: a week."""
 
@@ -35,7 +38,7 @@ class Claim:
     marks epochs of a data loader, which are expensive to measure. ``time_limit`` is for one case in one
     invocation, in seconds. ``why`` says what makes the claim hold or fail, ``source`` who teaches it; both
     may be empty. ``fixture`` is the pytest fixture that the benchmark calls; with pytest-benchmark's it has a
-    baseline alone.
+    baseline alone. ``target`` is the slow-down that a gate is to catch, a share; None for that of the suite.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Claim:
     why: str = ""
     source: str = ""
     fixture: str = COMPARE
+    target: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.model import (
     LARGEST_MARGIN,
+    LARGEST_TARGET,
     LONGEST_TIME_LIMIT,
     SCHEMA,
     TRACES,
@@ -112,6 +113,8 @@ def claims_in(stated: object) -> tuple[Claim, ...]:
             raise ValueError(f"the margin {claim.margin} is not a share")
         if not 0 <= claim.time_limit <= LONGEST_TIME_LIMIT:
             raise ValueError(f"the time limit {claim.time_limit} is not a time in seconds")
+        if claim.target is not None and not 0 < claim.target <= LARGEST_TARGET:
+            raise ValueError(f"the target {claim.target} is not a share")
     return claims
 
 

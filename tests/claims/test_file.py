@@ -84,6 +84,8 @@ def test_loaders_have_other_defaults(tmp_path: Path) -> None:
     assert (found.margin, found.time_limit) == (0.05, 300.0)
     found = only(folder(tmp_path, x=stating('@claim("L1", loader=True, margin=0.1, time_limit=5.0)')))
     assert (found.margin, found.time_limit) == (0.1, 5.0)
+    assert found.target is None
+    assert only(folder(tmp_path, x=stating('@claim("L1", target=0.1)'))).target == 0.1
 
 
 def test_the_same_in_both_ways(tmp_path: Path) -> None:
@@ -199,6 +201,9 @@ def test_a_hostile_docstring_stays_text(tmp_path: Path, capsys: pytest.CaptureFi
         ('@claim("X", apart="yes")', "apart"),
         ('@claim("X", loader=1)', "loader"),
         ('@claim("X", time_limit=0)', "time_limit"),
+        ('@claim("X", target=0)', "target is 0, not a number above 0 and up to 0.99"),
+        ('@claim("X", target="10%")', "target is '10%', not a number above 0 and up to 0.99"),
+        ('@claim("X", target=1)', "target is 1, not a number above 0 and up to 0.99"),
         ('@claim("X", time_limit="5m")', "time_limit"),
         ('@claim("X", margin=5000.0)', "margin is 5000.0, not a number above 0 and up to 1000"),
         ('@claim("X", margin=1e999)', "margin is inf"),

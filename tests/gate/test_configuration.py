@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.gate.configuration import Configuration, configuration, share
+from harness.gate.configuration import Configuration, configuration, share, with_targets
 from harness.judge.regression import GateThresholds
+from harness.model import Claim
 
 
 def stating(folder: Path, *lines: str) -> Path:
@@ -35,6 +36,9 @@ def test_everything_that_can_be_stated(tmp_path: Path) -> None:
         "bytes-tolerance = 0",
         'bytes-floor = "64 KiB"',
         "failing-looks = [12, 24]",
+        "[tool.harness.targets]",
+        '"url_*" = "10%"',
+        '"tests/*" = 0.2',
     )
     assert configuration(tmp_path) == Configuration(
         ("work", "company.tools"),
@@ -50,6 +54,7 @@ def test_everything_that_can_be_stated(tmp_path: Path) -> None:
         ("opencv-python",),
         2**31,
         file,
+        targets={"url_*": 0.1, "tests/*": 0.2},
     )
 
 
@@ -105,8 +110,8 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ("line", "words"),
     [
         (
-            "targets = 0.03",
-            "has no key 'targets' (allowed: under-test, pins, not-required, untracked-limit, target,",
+            "goals = 0.03",
+            "has no key 'goals' (allowed: under-test, pins, not-required, untracked-limit, target,",
         ),
         ("loader_target = 0.1", "has no key 'loader_target'"),
         ('under-test = "work"', "under-test: 'work' is not a list of import names"),
@@ -135,6 +140,10 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("failing-looks = 14", "failing-looks: 14 is not a list of numbers of units"),
         ("failing-looks = [true]", "failing-looks: [True] is not a list of numbers of units"),
         ("passing-looks = [8, 6]", "passing-looks are ascending numbers of units"),
+        ("targets = 0.1", 'targets: 0.1 is not a table of patterns (example: "test_url_*" = "10%")'),
+        ("targets = {x = true}", "targets.x: True is not a share (examples: 0.05, "),
+        ("targets = {x = 1.5}", "targets.x: 1.5 is not a share above 0 and up to 0.99"),
+        ("targets = {x = 0}", "targets.x: 0 is not a share above 0 and up to 0.99"),
         ("target =", "is not valid TOML"),
     ],
 )
@@ -190,3 +199,29 @@ def test_no_text_surprises_the_reader_of_shares(text: str) -> None:
     """Any text is a share in [0, 1) or a UsageError."""
     with suppress(UsageError):
         assert 0 <= share(text) < 1
+
+
+def test_a_target_for_each_benchmark() -> None:
+    """By name, path and function, or path; the last pattern that fits, else what the benchmark states."""
+    claims = [
+        Claim("url_join", "", "url/test_url.py", "TestUrl::test_url_join"),
+        Claim("url_split", "", "url/test_url.py", "test_url_split", target=0.5),
+        Claim("query", "", "test_query.py", "test_query", target=0.3),
+    ]
+    stated = {"url_*": 0.1, "url/test_url.py::TestUrl::*": 0.2, "*/test_url.py": 0.15, "url_s*": 0.4}
+    found = with_targets(claims, Configuration(targets=stated), claims)
+    assert [claim.target for claim in found] == [0.15, 0.4, 0.3]
+    assert with_targets(claims[2:], Configuration(targets=stated), claims) == (claims[2],)
+    assert with_targets(claims, Configuration(), claims) == tuple(claims)
+
+
+def test_a_pattern_that_fits_nothing(tmp_path: Path) -> None:
+    """It was written for something that is gone, or misspelt."""
+    claims = [Claim(f"c{number}", "", "a.py", "b") for number in range(7)]
+    stated = Configuration(targets={"c*": 0.1, "C1": 0.2}, file=tmp_path / "pyproject.toml")
+    with pytest.raises(UsageError) as caught:
+        with_targets(claims[:1], stated, claims)
+    assert str(caught.value) == (
+        f"{tmp_path}/pyproject.toml: [tool.harness.targets] 'C1' matches no benchmark's name, path::function or path "
+        "(there are c0, c1, c2, c3, c4, ...)"
+    )

@@ -594,6 +594,17 @@ def test_a_wrong_head_has_no_time(scripted: ScriptedGate) -> None:
     assert result.status == 3
 
 
+def test_a_benchmark_with_a_target_of_its_own(scripted: ScriptedGate) -> None:
+    """Eight per cent more passes where fifteen are to be caught; the reason names the target."""
+    claims = [NAMED[0], replace(NAMED[1], target=0.15)]
+    slower = {"factor": 1.08}
+    result = scripted.run({A: {}, B: {}}, {A: slower, B: slower}, claims=claims)
+    assert by(result, A).outcome is GateOutcome.REGRESSED
+    assert by(result, B).outcome is GateOutcome.UNCHANGED
+    assert reason_text(by(result, B)).endswith("; its target is 15 %")
+    assert "target" not in reason_text(by(result, A))
+
+
 def test_tests_with_another_result_have_no_time(
     scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

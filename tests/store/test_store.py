@@ -63,6 +63,7 @@ CLAIM = Claim(
     why="calls cost time",
     source="a cookbook",
     fixture="benchmark",
+    target=0.2,
 )
 TRIAL = Trial(
     "bmm",
