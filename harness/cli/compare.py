@@ -12,6 +12,7 @@ from harness.cli.output import complain
 from harness.exit_status import CANNOT_JUDGE, OK
 from harness.program import advised
 from harness.store import Run, StoreError
+from harness.store.foreign import aligned, read_foreign
 from harness.store.runs import RunEntry, find, open_entry, runs_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "3 nothing can be compared."
     )
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help=f"{RUN}; GATE@base and GATE@head are a gate's sides"
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help=f"{RUN}; GATE@base and GATE@head are a gate's sides; a file: JSON of pytest-benchmark, pyperf or asv",
     )
     parser.add_argument(
         "--by", choices=("run", "machine", "variant"), default="run", help="what is compared; default: run"
@@ -45,11 +49,14 @@ def run(options: argparse.Namespace) -> int:
 
     forms = Forms.of(options)
     axis = Axis(options.by)
-    found_entries = [find(word, options.results, claims=True) for word in options.runs]
+    found_entries = [_entry(word, options.results) for word in options.runs]
     entries = [each for entry in found_entries for each in runs_of(entry)]
     if len(entries) < 2 and axis is not Axis.VARIANT:
         raise StoreError(f"compare takes two runs or more: {advised('compare latest~1 latest')}")
-    runs = [open_entry(entry) for entry in entries]
+    opened = [
+        read_foreign(entry.folder) if entry.folder.is_file() else open_entry(entry) for entry in entries
+    ]
+    runs = aligned(opened)
     labelled = list(zip(_labels(entries), runs, strict=True))
     empty = [label for label, run in labelled if not run.measurements]
     made = columns(labelled, axis)
@@ -89,6 +96,12 @@ def _write(forms: Forms, found: RunComparison, document: Document) -> None:
         },
         {"parquet": lambda path: write_parquet(records.records(found), path), "html": page},
     )
+
+
+def _entry(word: str, results: Path) -> RunEntry:
+    """The run meant by a word; the name of a file means another tool's results. Raises StoreError."""
+    file = Path(word)
+    return RunEntry(file, name=file.name) if file.is_file() else find(word, results, claims=True)
 
 
 def _labels(entries: list[RunEntry]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from harness.judge.comparable import absent, why_not_comparable
@@ -17,9 +17,13 @@ from harness.judge.sequential import level
 from harness.judge.throttling import throttled_blocks
 from harness.judge.units import SECONDS
 from harness.model import BASELINE, Claim, Difference, Measurement, Outcome, Trial, Verdict, benchmark_of
+from harness.store.foreign import is_foreign
 
 EXACT_TOLERANCE = 0.01
 """The share by which allocator bytes may differ: their allocation sizes are rounded."""
+
+_TAIL = 0.025
+"""The share of the rounds on either end that a range leaves out."""
 
 _TOGETHER = 8
 _NEARLY_ALL = 0.8
@@ -184,7 +188,22 @@ def _noisy(
         ratios = [unit.quiet for unit in evidence(pairs, "other", name).units]
         if ratios:
             return paired_shift(name, ratios, margin), typical
-    return unpaired_shift(name, first, second, margin), typical
+    shift = unpaired_shift(name, first, second, margin)
+    if shift.comparison.low is None and all(map(is_foreign, (*one.runs, *other.runs))):
+        low, high = _range(one, other, name)
+        shift = replace(shift, comparison=replace(shift.comparison, low=low, high=high))
+    return shift, typical
+
+
+def _range(one: VariantRuns, other: VariantRuns, name: str) -> tuple[float, float]:
+    """The least and the largest ratio of nearly any round of one cell to nearly any of the other: all that is
+    known where too few processes were recorded."""
+    (least, largest), (below, above) = (
+        (rounds[round((len(rounds) - 1) * _TAIL)], rounds[round((len(rounds) - 1) * (1 - _TAIL))])
+        for cell in (one, other)
+        if (rounds := sorted(value for _, trial in cell.trials() for value in trial.samples.get(name, ())))
+    )
+    return (below / largest if largest else 0.0, above / least if least else math.inf)
 
 
 def _exact(

@@ -621,3 +621,19 @@ def test_listing_claims_is_as_it_was(results: Path, capsys: Captured) -> None:
     status, out, _ = ran(capsys, "--list")
     assert status == 0
     assert "2026-01-01" not in out
+
+
+def test_results_of_another_tool_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file stands for a run; what it lacks is said, and a file of anything else is an error."""
+    for name, by in (("a", 1.0), ("b", 2.0)):
+        runs = [{"values": [by]} for _ in range(8)]
+        found = {"version": "1.0", "benchmarks": [{"metadata": {"name": "sum"}, "runs": runs}]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(found))
+    files = [str(tmp_path / "a.json"), str(tmp_path / "b.json")]
+    assert main(["compare", *files]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "a.json (pyperf): 8 processes measured each benchmark" in shown
+    assert "2.00x slower" in shown
+    (tmp_path / "b.json").write_text("{}")
+    assert main(["compare", *files]) == 2
+    assert "has no results of pytest-benchmark, pyperf or asv" in capsys.readouterr().err
