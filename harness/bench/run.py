@@ -16,6 +16,7 @@ from harness.bench.part import RunPart
 from harness.bench.plan import CaseProgress, activity_of
 from harness.bench.prices import COUNT_GUESS
 from harness.bench.resume import OtherEnvironment, Resumption, digests
+from harness.bench.room import check_room
 from harness.bench.schedule import Schedule
 from harness.bench.settings import PROFILES, BenchDisplay, Settings
 from harness.bench.steps import Steps
@@ -77,6 +78,7 @@ def bench(
     start = time.monotonic()
     chosen = chosen_claims(settings, screen.note)
     check_temporary(loaders=any(claim.loader for claim in chosen.claims))
+    check_room(resumed.folder if resumed else settings.results)
     traced = select(chosen, settings.trace, "--trace").claims if settings.trace else ()
     python = launch.check_interpreter(settings.python) if settings.python else _own()
     sources = digests(chosen)
@@ -241,6 +243,7 @@ class _Bench:
             self._screen.note(resumption.described(self._schedule))
         number = self._part.before
         while (step := self._schedule.next(self._end - time.monotonic())) is not None:
+            check_room(self._folder)
             begin = time.monotonic()
             number += 1
             self._ending.step(step, begin)
