@@ -126,7 +126,11 @@ class Reaper:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tipbench-", dir=_within()))
-        self._process = subprocess.Popen(
+        self._watched: set[int] = set()
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [sys.executable, "-S", "-E", str(Path(__file__).with_name("reaper.py")), str(self.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -142,13 +146,21 @@ class Reaper:
 
     def watch(self, group: int) -> None:
         """Kill this process group when we die."""
+        self._watched.add(group)
         self._write(f"+{group}\n")
 
     def release(self, group: int) -> None:
         """This group has ended; its number may be another group's soon."""
+        self._watched.discard(group)
         self._write(f"-{group}\n")
 
     def _write(self, line: str) -> None:
+        if self._process.poll() is not None:  # somebody killed it: another takes its place
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+            self._process = self._started()
+            line = "".join(f"+{group}\n" for group in self._watched)
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.write(line.encode())

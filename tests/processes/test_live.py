@@ -352,3 +352,19 @@ def test_an_ended_process_is_released() -> None:
 def test_exit_statuses_in_words(status: int, words: str) -> None:
     """An exit status is put into words."""
     assert re.search(words, exit_reason(status))
+
+
+def test_a_guard_that_was_killed_is_replaced() -> None:
+    """The next process that is watched brings another one, which knows of those before."""
+    sleeping = [subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(2)]
+    try:
+        with Reaper() as guard:
+            guard.watch(sleeping[0].pid)
+            guard._process.kill()
+            guard._process.wait()
+            guard.watch(sleeping[1].pid)
+        assert [process.wait(PATIENCE) for process in sleeping] == [-signal.SIGKILL] * 2
+    finally:
+        for process in sleeping:
+            process.kill()
+            process.wait()
