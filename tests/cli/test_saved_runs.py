@@ -417,7 +417,7 @@ def test_report_in_every_form(results: Path, tmp_path: Path, capsys: Captured) -
     pd.testing.assert_frame_equal(
         pd.read_csv(forms["csv"]),
         pd.read_parquet(forms["parquet"]).astype(
-            dict.fromkeys(("case", "claim", "variant", "metric"), "str")
+            dict.fromkeys(("label", "case", "claim", "variant", "metric", "unit"), "str")
         ),
         check_dtype=False,
     )
