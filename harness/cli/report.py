@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,12 @@ from harness.cli.options import RUN, add_results
 from harness.cli.output import complain
 from harness.cli.sets import report_set
 from harness.cli.tune import status_of
+from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, OK, REGRESSED
 from harness.model import EndReason, Status, Tuned
 from harness.plural import counted
 from harness.program import advised
+from harness.report.format import sanitize
 from harness.store import RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
 from harness.store.files import text_of
 from harness.store.runs import RunEntry, find, open_entry
@@ -30,8 +34,13 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.description = "Show a saved run: the latest by default."
+    parser.description = "Show a saved run, a line for each claim: the latest by default."
     parser.add_argument("run", nargs="?", default="latest", metavar="RUN", help=RUN)
+    parser.add_argument(
+        "claims", nargs="*", metavar="CLAIM",
+        help="show everything about these claims; without RUN: of the latest run",
+    )  # fmt: skip
+    parser.add_argument("--details", action="store_true", help="show everything about every claim")
     parser.add_argument(
         "--timeline", action="store_true",
         help="show where the run's time went instead: shares by activity, and what each process did",
@@ -43,23 +52,25 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Show a saved run. The status is that of the command that made it. Raises StoreError."""
     forms = Forms.of(options)
-    entry = find(options.run, options.results)
+    entry, claims = _asked(options)
     if entry.is_set:
-        if options.timeline:
-            raise _no_timeline(entry, "a set")
+        _only_of_a_run(options.timeline, claims, entry, "a set")
         return report_set(entry.folder, forms)
     if entry.gate and entry.side is None:
-        if options.timeline:
-            raise _no_timeline(entry, "a gate")
+        _only_of_a_run(options.timeline, claims, entry, "a gate")
         return _gate(entry, forms)
     found = open_entry(entry)
     if found.facts.get("profile") == TUNE:
-        if options.timeline:
-            raise _no_timeline(entry, "a tuning")
+        _only_of_a_run(options.timeline, claims, entry, "a tuning")
         return _tuning(found, forms)
     if options.timeline:
         return _timeline(found, forms)
-    status, content, document = _show(found, forms.console())
+    known = [claim.name for claim in found.claims]
+    if unknown := [name for name in claims if name not in known]:
+        near = get_close_matches(unknown[0], known, 1)
+        hint = f"did you mean {sanitize(near[0])}?" if near else f"it has {sanitize(', '.join(known), 400)}"
+        raise UsageError(f"{found.folder} has no claim {sanitize(unknown[0])!r}; {hint}")
+    status, content, document = _show(found, forms.console(), claims, details=options.details)
     _write(found, content, document, forms)
     return status
 
@@ -76,10 +87,32 @@ def _timeline(run: Run, forms: Forms) -> int:
     return OK
 
 
-def _no_timeline(entry: RunEntry, what: str) -> StoreError:
-    return StoreError(
-        f"--timeline: {entry.folder} is {what}; only a run has a timeline: name one ({advised('runs')})"
-    )
+def _asked(options: argparse.Namespace) -> tuple[RunEntry, list[str]]:
+    """The run and the claims that are meant: a first word that is no run is a claim of the latest. Raises
+    StoreError."""
+    try:
+        return find(options.run, options.results), options.claims
+    except StoreError:
+        if not (names := _claims_of_latest(options.results)) or options.run not in names:
+            raise
+    return find("latest", options.results), [options.run, *options.claims]
+
+
+def _claims_of_latest(results: Path) -> set[str]:
+    try:
+        return {claim.name for claim in open_entry(find("latest", results), telemetry=False).claims}
+    except StoreError:
+        return set()
+
+
+def _only_of_a_run(timeline: bool, claims: Sequence[str], entry: RunEntry, what: str) -> None:
+    """Raises StoreError if a timeline or claims were requested of something else."""
+    for asked, has in ((timeline, "--timeline: "), (claims, f"{' '.join(claims)}: ")):
+        if asked:
+            part = "a timeline" if timeline else "claims"
+            raise StoreError(
+                f"{has}{entry.folder} is {what}; only a run has {part}: name one ({advised('runs')})"
+            )
 
 
 def show(folder: Path, screen: Console, *, explained: bool = False) -> int:
@@ -96,16 +129,22 @@ def show(folder: Path, screen: Console, *, explained: bool = False) -> int:
     return _show(run, screen)[0]
 
 
-def _show(run: Run, screen: Console) -> tuple[int, RunContent, Document]:
-    """Judge a run and print it: the status, and what the other forms are made of."""
+def _show(
+    run: Run, screen: Console, claims: Collection[str] = (), *, details: bool = False
+) -> tuple[int, RunContent, Document]:
+    """Judge a run and print it: the status, and what the other forms are made of.
+
+    Without ``details`` a line for each claim, unless only some ``claims`` are shown.
+    """
     from harness.judge.run import BAD
+    from harness.report.builders.answer import answer_document
     from harness.report.builders.run import run_document
     from harness.report.builders.run_content import content
     from harness.report.render.terminal import show_document
 
-    judged = content(run)
+    judged = content(run, claims)
     document = run_document(run, judged)
-    show_document(document, screen)
+    show_document(document if details or claims else answer_document(run, judged), screen)
     if not any(measurement.status is Status.MEASURED for measurement in run.measurements):
         if run.facts.get("share") and run.ended.complete and not run.planned:
             complain(f"no case is in this node's share ({run.facts['share']})")

@@ -38,7 +38,8 @@ class Column:
 
     ``rank`` says which columns stay the longest where room is short: the smallest; 0 never leaves. Where
     lines have little room, an ``above`` column heads the rows that share its cell, and ``prose`` takes what
-    is left of a line or a line of its own. Verdicts stand out where they are good, bad or broken. ``notes``
+    is left of a line or a line of its own; one that is ``cut`` ends where the line does, and has no other.
+    Verdicts stand out where they are good, bad or broken. ``notes``
     are numbers of footnotes about all its cells.
     """
 
@@ -48,6 +49,7 @@ class Column:
     rank: int = 0
     above: bool = False
     prose: bool = False
+    cut: bool = False
     verdict: bool = False
     notes: tuple[int, ...] = ()
 

@@ -134,6 +134,19 @@ def _host(run: Run) -> Iterator[str]:
             yield f"tasks waited for {word} {_percent(waiting[kind])} of the time while cases were measured"
 
 
+def taken_meanwhile(run: Run) -> Iterator[str]:
+    """That others used cores while cases were measured, if it was more than a little."""
+    cores = _cores(run)
+    others = median(_values(run, measuring=True).get(HOST, {}).get("other_cores", [0.0]))
+    if cores and others > USED_BY_OTHERS * cores:
+        yield f"the machine was busy during the run: others used {others:.1f} of {counted(cores, 'core')}"
+
+
+def spoilt(remark: str) -> str:
+    """What such a remark means for the verdicts, as a sentence of its own."""
+    return f"{remark[:1].upper()}{remark[1:]}. Effects are less sure, and fewer are decided."
+
+
 def _taken(run: Run, cores: int) -> Iterator[str]:
     """How much of the cores others took."""
     before = {
@@ -149,10 +162,8 @@ def _taken(run: Run, cores: int) -> Iterator[str]:
     if load > BUSY * cores and (pressure is None or pressure > WAITED):
         waited = "" if pressure is None else f", tasks waited for a core {_percent(pressure)} of the time"
         yield f"the machine was busy before the run: load {load:.1f} on {counted(cores, 'core')}{waited}"
+    yield from taken_meanwhile(run)
     during = _values(run, measuring=True).get(HOST, {})
-    others = median(during.get("other_cores", [0.0]))
-    if others > USED_BY_OTHERS * cores:
-        yield f"the machine was busy during the run: others used {others:.1f} of {counted(cores, 'core')}"
     stolen = _mean(during.get("stolen_cores", [0.0]))
     if stolen > USED_BY_OTHERS * cores:
         yield f"the host of this virtual machine took {stolen:.1f} of {counted(cores, 'core')} away"

@@ -49,6 +49,11 @@ def run(results: Path) -> list[str]:
     return ["report", "run"]
 
 
+def details(results: Path) -> list[str]:
+    """Everything about it, table by table."""
+    return [*run(results), "--details"]
+
+
 def gate(results: Path) -> list[str]:
     """A gate with every heading."""
     folder = results / "gate"
@@ -89,6 +94,7 @@ def earlier(*words: str) -> Callable[[Path], list[str]]:
 
 REPORTS: dict[str, tuple[Callable[[Path], list[str]], tuple[Form, ...]]] = {
     "run": (run, (*TERMINALS, MARKDOWN, JSON, JUNIT)),
+    "run-details": (details, TERMINALS),
     "gate": (gate, (*TERMINALS, MARKDOWN, JSON, JUNIT)),
     "comparison": (comparison, (*TERMINALS, MARKDOWN, JSON, JUNIT, CSV)),
     "trend": (trend, (*TERMINALS, MARKDOWN, JSON, CSV)),

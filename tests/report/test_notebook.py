@@ -110,9 +110,9 @@ def test_a_run_shows_a_line_for_each_claim(tmp_path: Path) -> None:
     )
     shown = harness.load(tmp_path / "run")._repr_html_()
     assert (
-        shown.index("Worth doing here")
+        shown.index("worth doing here")
         < shown.index("A2")
-        < shown.index("Costs you here")
+        < shown.index("costs you here")
         < shown.index("A1")
     )
     assert "2.00x faster" in shown and "2.00x slower" in shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from harness.model import Outcome
@@ -13,7 +13,7 @@ from harness.report.ceilings import ceilings_line
 from harness.report.document import IMPROVED, Column, Document, Fact, Row, Table, Tone
 from harness.report.format import sanitize
 from harness.report.header import header_lines, resumed_line
-from harness.report.machine_notes import watched_line
+from harness.report.machine_notes import spoilt, taken_meanwhile, watched_line
 from harness.report.next_command import near, next_command
 from harness.report.selftest import selftest_of
 from harness.store import Run
@@ -45,26 +45,33 @@ _DETAILED = (
 def run_document(run: Run, judged: RunContent | None = None) -> Document:
     """The report of a run, judged anew unless its content is given; what was saved is not touched."""
     found = judged or content(run)
-    warnings = []
-    if not run.ended.text:
-        warnings.append("no end is recorded: the run was killed or is still running")
-    if found.uncalled:
-        warnings.append(f"Never reached: {', '.join(found.uncalled)}.")
     tables = [_claim(section) for section in found.sections]
-    tables += [table for heading in (LOADERS, ARITHMETIC) if (table := _details(run, heading)).lines]
+    shown = {section.claim for section in found.sections}
+    tables += [table for heading in (LOADERS, ARITHMETIC) if (table := _details(run, heading, shown)).lines]
     if found.skipped:
         rows = tuple(Row({"claim": claim, "reason": reason}, {}) for claim, reason in found.skipped)
         tables.append(Table(f"Skipped ({len(rows)})", _SKIPPED, rows, folded=True))
     return Document(
         "Claims on trial",
         [(label, line) for label, line in _facts(run) if line],
-        warnings,
+        general_warnings(run, found),
         tables,
         found.footnotes,
         outcome=counts_text(found.counts) or "no benchmark was reached",
         tone=Tone.PLAIN if found.verdicts else Tone.OPEN,
-        closing=tuple(_closing(run, found)),
+        closing=tuple(closing(run, found)),
     )
+
+
+def general_warnings(run: Run, found: RunContent) -> list[str]:
+    """What a reader must know before anything else: a busy machine, no end, claims that were never
+    reached."""
+    warnings = [spoilt(line) for line in taken_meanwhile(run)]
+    if not run.ended.text:
+        warnings.append("no end is recorded: the run was killed or is still running")
+    if found.uncalled:
+        warnings.append(f"Never reached: {', '.join(found.uncalled)}.")
+    return warnings
 
 
 def _facts(run: Run) -> Iterator[Fact]:
@@ -76,10 +83,11 @@ def _facts(run: Run) -> Iterator[Fact]:
     yield "ended", sanitize(run.ended.text)
 
 
-def _closing(run: Run, found: RunContent) -> Iterator[str]:
+def closing(run: Run, found: RunContent) -> Iterator[str]:
+    """What would decide more, and where the records are."""
     open_ = next_command(run, found.verdicts)
     if open_.beyond:
-        yield f"Out of a longer run's reach: {open_.beyond} inconclusive; a quieter machine may decide them."
+        yield f"Out of a longer run's reach: {open_.beyond} undecided; a quieter machine may decide them."
     yield f"Saved in {near(run.folder)}"
     if open_.command:
         aim = f"decide {counted(open_.verdicts, 'more verdict')}" if open_.verdicts else "finish the run"
@@ -110,11 +118,12 @@ def _row(row: VerdictRow) -> Row:
     return Row(cells_of(row), {"outcome": TONES[row.outcome], "effect": IMPROVED[row.better]}, row.notes)
 
 
-def _details(run: Run, heading: str) -> Table:
+def _details(run: Run, heading: str, claims: Collection[str]) -> Table:
     columns = tuple(Column(name, name, rank=rank) for rank, name in enumerate(COLUMNS[heading], 1))
     rows = (
         Row({"claim": row.claim, "case": row.case, "variant": row.variant, **row.cells}, {})
         for row in detail_rows(run, heading)
+        if row.claim in claims
     )
     return Table(heading, (*_DETAILED, *columns), tuple(rows), folded=True)
 

@@ -4,7 +4,7 @@ from here."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.judge import Thresholds, comparison
@@ -110,15 +110,19 @@ class RunContent:
         return _counted(self.verdicts)
 
 
-def content(run: Run) -> RunContent:
-    """Judge a run and put everything about it into words."""
+def content(run: Run, only: Collection[str] = ()) -> RunContent:
+    """Judge a run and put everything about it, or about ``only`` these claims, into words."""
     verdicts = judge(run)
+    claims = [claim for claim in run.claims if not only or claim.name in only]
+    if only:
+        chosen = {f"{claim.path}::{claim.function}" for claim in claims}
+        verdicts = tuple(verdict for verdict in verdicts if benchmark_of(verdict.case) in chosen)
     by_case: dict[str, list[Measurement]] = defaultdict(list)
     for measurement in run.measurements:
         by_case[measurement.case].append(measurement)
     notes = Notes()
     sections, skipped, uncalled = [], [], []
-    for claim in run.claims:
+    for claim in claims:
         prefix = f"{claim.path}::{claim.function}"
         own = [verdict for verdict in verdicts if benchmark_of(verdict.case) == prefix]
         if not own and run.facts.get("share"):

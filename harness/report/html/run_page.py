@@ -18,7 +18,7 @@ from harness.report.html.parts import Figures, Grids, HtmlPage, Section, with_te
 from harness.report.html.summary import headlines, summary
 from harness.report.html.traces import trace_grid
 from harness.report.html.verdicts import cases_of, forests, verdict_table
-from harness.report.machine_notes import watched_line
+from harness.report.machine_notes import spoilt, taken_meanwhile, watched_line
 from harness.report.next_command import next_command
 from harness.report.selftest import selftest_of
 from harness.store import Run
@@ -44,7 +44,7 @@ def run_page(run: Run, page: Path | None = None, judged: RunContent | None = Non
         facts,
         tuple(_sections(run, judged, page)),
         judged.footnotes,
-        "" if run.ended.text else NEVER_ENDED,
+        " ".join(filter(None, ("" if run.ended.text else NEVER_ENDED, *map(spoilt, taken_meanwhile(run))))),
         sanitize(run.folder.name, 200),
     )
 

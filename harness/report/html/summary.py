@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.model import Outcome
-from harness.report.builders.run_content import TONES, UNTOLD, ClaimSection, RunContent, VerdictRow
-from harness.report.document import IMPROVED, Tone
-from harness.report.figures.forest import Effect, drawable
+from harness.report.builders.answer import ADVICE_TONES, Advice, answers
+from harness.report.builders.run_content import TONES, ClaimSection, RunContent, VerdictRow
+from harness.report.document import IMPROVED
+from harness.report.figures.forest import Effect
 from harness.report.html.parts import Choice
 from harness.report.next_command import NextCommand
 
@@ -64,21 +64,17 @@ def summary(judged: RunContent, open_: NextCommand, resolution: str) -> Summary:
 
 def groups(judged: RunContent) -> tuple[ClaimGroup, ...]:
     """A line for each claim, what is worth doing first."""
-    found: dict[str, list[ClaimLine]] = {}
-    for section in judged.sections:
-        title, row = _place(section)
-        found.setdefault(title, []).append(_line(section, row))
-    return tuple(
-        ClaimGroup(title, tone, tuple(found[title])) for title, tone in _GROUPS.items() if title in found
-    )
+    found: dict[Advice, list[ClaimLine]] = {}
+    for each in answers(judged):
+        found.setdefault(each.advice, []).append(_line(each.section, each.row))
+    return tuple(ClaimGroup(answer, ADVICE_TONES[answer], tuple(lines)) for answer, lines in found.items())
 
 
 def headlines(judged: RunContent) -> Iterator[Effect]:
     """The most telling row of each claim, for one figure of all."""
-    for section in judged.sections:
-        _, row = _place(section)
-        if row is not None:
-            effect = effect_of(section, row, named=True)
+    for each in answers(judged):
+        if each.row is not None:
+            effect = effect_of(each.section, each.row, named=True)
             if effect is not None:
                 yield effect
 
@@ -98,43 +94,6 @@ def effect_of(section: ClaimSection, row: VerdictRow, *, named: bool = False) ->
 def tone_of(row: VerdictRow) -> str:
     """The tone of a row: its verdict's."""
     return TONES[row.outcome]
-
-
-_WORTH, _COSTS, _NONE = "Worth doing here", "Costs you here", "Makes no difference here"
-_UNSURE, _UNJUDGED, _OTHERWISE = "Not settled", "Could not be judged", "Settled, neither better nor worse"
-_GROUPS = {
-    _WORTH: Tone.GOOD,
-    _COSTS: Tone.BAD,
-    _NONE: Tone.SAME,
-    _OTHERWISE: Tone.SAME,
-    _UNSURE: Tone.OPEN,
-    _UNJUDGED: Tone.TROUBLE,
-}
-
-
-def _place(section: ClaimSection) -> tuple[str, VerdictRow | None]:
-    """The group that a claim belongs to, and its most telling row."""
-    settled = [row for row in section.rows if row.outcome in UNTOLD]
-    gains = [row for row in settled if row.better and row.outcome is not Outcome.NO_EFFECT]
-    losses = [row for row in settled if row.better is False and row.outcome is not Outcome.NO_EFFECT]
-    if gains:
-        return _WORTH, max(gains, key=_size)
-    if losses:
-        return _COSTS, max(losses, key=_size)
-    if settled:
-        calm = [row for row in settled if row.outcome is Outcome.NO_EFFECT or row.effect]
-        return (_NONE if calm else _OTHERWISE), max(settled, key=_size)
-    open_ = [row for row in section.rows if row.outcome is Outcome.INCONCLUSIVE]
-    if open_:
-        return _UNSURE, max(open_, key=_size)
-    return _UNJUDGED, next(iter(section.rows), None)
-
-
-def _size(row: VerdictRow) -> float:
-    found = row.verdict.comparison if row.verdict is not None else None
-    if found is None:
-        return -1.0
-    return abs(math.log(found.ratio)) if drawable(found.ratio) else 100.0
 
 
 def _line(section: ClaimSection, row: VerdictRow | None) -> ClaimLine:

@@ -66,7 +66,11 @@ def fit(table: Table, available: int) -> ColumnLayout:
     for column in prose[:1]:
         if left >= min(NARROWEST_PROSE, max(len(row.cells.get(column.name, "")) for row in table.lines)):
             inline[column] = max(left, len(column.title))
-    return ColumnLayout(above, inline, tuple(column for column in (*widths, *prose) if column not in inline))
+    return ColumnLayout(
+        above,
+        inline,
+        tuple(column for column in (*widths, *prose) if column not in inline and not column.cut),
+    )
 
 
 def _total(columns: Iterable[Column], widths: Mapping[Column, int]) -> int:

@@ -96,7 +96,7 @@ class _DocumentPrinter(ConsolePage):
 
     def _row(self, row: Row, layout: ColumnLayout) -> None:
         widths = list(layout.inline.values())
-        cells = [self._cell(row, column) for column in layout.inline]
+        cells = [self._cell(row, column, width) for column, width in layout.inline.items()]
         while len(cells) > 1 and not cells[-1]:
             cells.pop()
         below = [column for column in layout.below if self._words(row, column)]
@@ -123,7 +123,10 @@ class _DocumentPrinter(ConsolePage):
     def _words(self, row: Row, column: Column) -> str:
         return marks(row.notes) if column is NOTES else row.cells.get(column.name, "")
 
-    def _cell(self, row: Row, column: Column) -> Text:
+    def _cell(self, row: Row, column: Column, width: int = 0) -> Text:
         if column is NOTES:
             return self.text(marks(row.notes), "dim")
-        return self.text(self._words(row, column), STYLES[row.tones.get(column.name, Tone.PLAIN)])
+        words = self._words(row, column)
+        if column.cut and len(words) > width:
+            words = f"{words[: width - 3].rpartition(' ')[0]}..."
+        return self.text(words, STYLES[row.tones.get(column.name, Tone.PLAIN)])

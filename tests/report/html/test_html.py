@@ -35,6 +35,7 @@ from harness.model import (
     Tuned,
     WorkerLimit,
 )
+from harness.report.builders.answer import Advice
 from harness.report.builders.gate_records import document
 from harness.report.builders.run_content import content
 from harness.report.document import Tone
@@ -376,7 +377,7 @@ def test_what_is_faster_is_green_whatever_was_claimed(tmp_path: Path) -> None:
     assert [verdict.outcome for verdict in judged.verdicts] == [Outcome.FAILS, Outcome.HOLDS]
     head = summary(judged, next_command(found, judged.verdicts), "")
     tones = {line.claim: (group.title, line.tone) for group in head.groups for line in group.lines}
-    assert tones == {"S1": ("Worth doing here", Tone.GOOD), "S2": ("Costs you here", Tone.BAD)}
+    assert tones == {"S1": (Advice.WORTH, Tone.GOOD), "S2": (Advice.COSTS, Tone.BAD)}
 
 
 def test_a_page_of_113_cases_would_stay_below_a_megabyte_and_a_half(tmp_path: Path) -> None:
