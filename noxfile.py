@@ -121,6 +121,13 @@ def ceilings(session: nox.Session) -> None:
     _harness(session, "ceilings")
 
 
+@nox.session(reuse_venv=True)
+def build(session: nox.Session) -> None:
+    """Build a wheel into dist/, to be installed anywhere."""
+    session.install("build")
+    session.run("python", "-m", "build", "--wheel", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, with real DALI and real loader workers on the CPU."""

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.description = (
-        "Compare the first run with each of the others. Exit status: 0 whatever differs, 2 usage or tool error, "
-        "3 nothing can be compared."
-    )
+    parser.description = "Compare the first run with each of the others."
     parser.add_argument(
         "runs",
         nargs="+",
@@ -101,7 +98,7 @@ def _write(forms: Forms, found: RunComparison, document: Document) -> None:
 def _entry(word: str, results: Path) -> RunEntry:
     """The run meant by a word; the name of a file means another tool's results. Raises StoreError."""
     file = Path(word)
-    return RunEntry(file, name=file.name) if file.is_file() else find(word, results, claims=True)
+    return RunEntry(file, name=file.name) if file.is_file() else find(word, results)
 
 
 def _labels(entries: list[RunEntry]) -> list[str]:

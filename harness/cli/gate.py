@@ -34,10 +34,7 @@ is."""
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.description = (
-        "Judge whether head is slower than base. Exit status: 0 nothing regressed, 1 regressed, 2 usage or tool "
-        "error, 3 cannot judge."
-    )
+    parser.description = "Judge whether head is slower than base."
     add_claims(parser, python=False)
     parser.add_argument("--base", metavar="REV", help="a git revision, to compare the working tree with")
     parser.add_argument("--base-python", metavar="PATH", help="the interpreter of the base side")

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from harness import __version__
+from harness.cli.examples import epilog
 from harness.cli.output import complain
 from harness.cli.parser import Parser
 from harness.errors import HarnessError
@@ -88,4 +89,5 @@ def parser(names: Collection[str] = tuple(COMMANDS)) -> Parser:
         own = commands.add_parser(name, help=summary)
         if name in names:
             command(name).add(own)
+            own.epilog = epilog(name)
     return top

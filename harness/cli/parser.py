@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Fills paragraphs, as argparse does, and leaves lines that are indented as they are: examples."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(
+            f"{indent}{line}"
+            if line.startswith(" ") or not line
+            else textwrap.fill(line, width, initial_indent=indent)
+            for line in text.split("\n")
+        )
 
 
 class Parser(argparse.ArgumentParser):
@@ -17,6 +30,9 @@ class Parser(argparse.ArgumentParser):
     A word after an option that takes a value is that value even if it begins with one dash, as ``-5m`` does:
     argparse would take it for an option and not mention the value.
     """
+
+    def __init__(self, **stated: Any) -> None:
+        super().__init__(**{"formatter_class": HelpFormatter, **stated})
 
     def parse_known_args(
         self, args: Iterable[str] | None = None, namespace: object = None
@@ -28,6 +44,14 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self._refuse(unknown)
         return found, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As argparse does, but with the nearest allowed value: there are too many commands to list."""
+        known = [str(choice) for choice in action.choices or ()]
+        if action.choices is not None and value not in action.choices:
+            near = get_close_matches(str(value), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
+            raise argparse.ArgumentError(action, f"{value!r} is not known; {hint}")
 
     def _joined(self, words: Iterable[str]) -> list[str]:
         """The words, with ``=`` between an option and a value that begins with a dash."""

@@ -23,7 +23,7 @@ from harness.store.runs import find, open_entry
 @contextmanager
 def resumed(options: argparse.Namespace) -> Iterator[tuple[Settings, Run]]:
     """The run that ``--resume`` names, marked as being measured, with its settings. Raises HarnessError."""
-    entry = find(options.resume, options.results, claims=True)
+    entry = find(options.resume, options.results)
     if entry.gate or entry.side is not None:
         raise UsageError(
             f"--resume: {entry.label} is a gate, and only runs can be resumed: gate again ({advised('gate')})"

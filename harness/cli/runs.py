@@ -17,6 +17,7 @@ _COLUMNS = (
     Column("started", "started", rank=3),
     Column("kind", "kind", foreign=True, rank=1),
     Column("tags", "tags", foreign=True, rank=2),
+    Column("latest", "", rank=5),
     Column("trouble", "", foreign=True, rank=4),
 )
 
@@ -35,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
     known = run_entries(options.results)
     wanted = [entry for entry in known if options.tag is None or options.tag in entry.tags]
     kept = [folder.name for folder in baselines(options.results)]
-    rows = [_row(entry) for entry in wanted]
+    latest = next((entry for entry in reversed(known) if entry.ran), None)
+    rows = [_row(entry, latest=entry is latest) for entry in wanted]
     facts = [("baselines", sanitize(", ".join(kept)))] if kept else []
     outcome = "" if rows else no_runs(options.results, ())
     tables = [Table("", _COLUMNS, tuple(rows))] if rows else []
@@ -44,13 +46,14 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def _row(entry: RunEntry) -> Row:
+def _row(entry: RunEntry, *, latest: bool) -> Row:
     return Row(
         {
             "run": sanitize(entry.folder.name),
             "name": sanitize(entry.name),
             "started": sanitize(entry.started[:16].replace("T", " "), 40),
             "kind": entry.kind if entry.gate or entry.is_set else sanitize(entry.profile, 40),
+            "latest": "latest" if latest else "",
             "tags": sanitize(", ".join(entry.tags)),
             "trouble": sanitize(entry.broken),
         },

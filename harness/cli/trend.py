@@ -129,7 +129,7 @@ def _trend(options: argparse.Namespace) -> int:
 def _chosen(options: argparse.Namespace) -> list[RunEntry]:
     """The runs to read, oldest first: those named, or all there are."""
     if options.run:
-        return [find(word, options.results, claims=True) for word in options.run]
+        return [find(word, options.results) for word in options.run]
     there = run_entries(options.results)
     known = [entry for entry in there if not entry.gate and entry.profile != TUNE]
     if options.last is not None:

@@ -41,8 +41,7 @@ ODDITIES = 5.0
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = (
-        "Race data loader settings on your images and your training step, and report where the loop's time goes. "
-        "Exit status: 0 there is an answer, 2 usage or tool error, 3 the answer is provisional, or there is none."
+        "Race data loader settings on your images and your step, and say where its time goes."
     )
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="your ImageFolder; default: generated images"

@@ -54,7 +54,7 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
 
     Raises UsageError, StoreError, NothingToCompare, WorkerError.
     """
-    entry = find(settings.baseline, settings.results, claims=True)
+    entry = find(settings.baseline, settings.results)
     saved = open_entry(entry)
     chosen = {f"{claim.path}::{claim.function}": claim for claim in settings.claims}
     counts = Counter(measurement.case for measurement in saved.measurements if not measurement.survey)

@@ -57,8 +57,9 @@ class RunEntry:
 
     @property
     def ran(self) -> bool:
-        """Whether it is a run or a tuning that came as far as measuring: a gate is neither."""
-        return self.is_set or (not self.gate and begun(self.folder))
+        """Whether it is a run or a set that came as far as measuring, and so may be the latest: a gate or a
+        tuning never is."""
+        return self.is_set or (self.kind == "run" and begun(self.folder))
 
     @property
     def kind(self) -> str:
@@ -106,12 +107,11 @@ def runs_of(entry: RunEntry) -> list[RunEntry]:
     return [replace(each, name=f"{entry.label}/{each.folder.name}") for each in found]
 
 
-def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
+def find(word: str | Path, results: Path) -> RunEntry:
     """The run meant by a folder, a name, a unique beginning of either, ``latest``, ``latest~2`` or
     ``baseline``.
 
-    ``@base`` or ``@head`` behind it means one side of a gate. With ``claims`` a tuning is never the latest.
-    Raises StoreError naming what there is.
+    ``@base`` or ``@head`` behind it means one side of a gate. Raises StoreError naming what there is.
     """
     text = str(word)
     if text.endswith((f"@{Side.BASE}", f"@{Side.HEAD}")):
@@ -121,7 +121,7 @@ def find(word: str | Path, results: Path, *, claims: bool = False) -> RunEntry:
             raise StoreError(f"{text} is not a gate: it has no {GATE_FILE}, and so no side called {side}")
         return replace(entry, side=Side(side))
     if match := re.fullmatch(rf"{LATEST}(?:~(\d{{1,6}}))?", text):
-        return _nth(int(match[1] or 0), text, results, claims)
+        return _nth(int(match[1] or 0), text, results)
     if text == "baseline" or text.startswith("baseline/"):
         return _baseline(text.partition("/")[2], results)
     if text and _there(text, Path.is_dir):
@@ -168,9 +168,9 @@ def _there(text: str, kind: Callable[[Path], bool]) -> bool:
         return False
 
 
-def _nth(back: int, text: str, results: Path, claims: bool) -> RunEntry:
+def _nth(back: int, text: str, results: Path) -> RunEntry:
     known = run_entries(results)
-    runs = [entry for entry in known if entry.ran and not (claims and entry.profile == TUNE)]
+    runs = [entry for entry in known if entry.ran]
     if not runs:
         raise StoreError(no_runs(results, known))
     if back >= len(runs):
