@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from harness import __version__
 from harness.cli.examples import epilog
 from harness.cli.output import complain
-from harness.cli.parser import Parser
+from harness.cli.parser import HelpFormatter, Parser
 from harness.errors import HarnessError
 from harness.exit_status import INTERRUPTED, OK, TOOL_ERROR
 from harness.program import program
@@ -86,7 +86,7 @@ def parser(names: Collection[str] = tuple(COMMANDS)) -> Parser:
     top.add_argument("--list", action="store_true", help="short for the command list")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, summary in COMMANDS.items():
-        own = commands.add_parser(name, help=summary)
+        own = commands.add_parser(name, help=summary, formatter_class=HelpFormatter)
         if name in names:
             command(name).add(own)
             own.epilog = epilog(name)

@@ -31,9 +31,6 @@ class Parser(argparse.ArgumentParser):
     argparse would take it for an option and not mention the value.
     """
 
-    def __init__(self, **stated: Any) -> None:
-        super().__init__(**{"formatter_class": HelpFormatter, **stated})
-
     def parse_known_args(
         self, args: Iterable[str] | None = None, namespace: object = None
     ) -> tuple[Any, list[str]]:
