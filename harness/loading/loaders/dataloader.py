@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict
 from harness.loading.data import recipe
 from harness.loading.data.folder import Image
 from harness.loading.loaders import snippets
+from harness.loading.loaders.done_event import survive_dead_workers
 from harness.loading.loaders.kind import LoaderKind, LoaderRequest, LoaderWorkers, SnippetRequest
 from harness.loading.loop.epoch import Batch, Step
 from harness.loading.loop.loader import Loader, take_some
@@ -137,7 +138,7 @@ class PlainLoader(Loader):
 
     def users_batches(self) -> Iterable[Batch]:
         """A new DataLoader as most users make it, its workers gone when its iterator is."""
-        return self._dataloader()
+        return _Followed(self._dataloader(), set())
 
     def _dataloader(self, **more: Any) -> Iterable[Batch]:
         from torch.utils.data import DataLoader
@@ -199,6 +200,7 @@ class _Followed:
     def __iter__(self) -> Iterator[Batch]:
         before = feeders()
         iterator = iter(self.loader)
+        survive_dead_workers(iterator)
         self.own |= feeders() - before
         self.latest = weakref.ref(iterator)
         return iterator
