@@ -17,7 +17,7 @@ RUN = "a folder, a name, the beginning of either, latest, latest~1 or baseline"
 def add_claims(parser: argparse.ArgumentParser, *, python: bool = True) -> None:
     """Add which claims, on which device, with which data and interpreter."""
     parser.add_argument(
-        "folder", type=Path, nargs="?", metavar="FOLDER",
+        "tests", type=Path, nargs="?", metavar="FOLDER",
         help="the same as --benchmarks: benchmarks, or tests that use pytest-benchmark's fixture",
     )  # fmt: skip
     parser.add_argument(
@@ -87,7 +87,7 @@ def benchmarks_folder(options: argparse.Namespace) -> Path:
 
 def named_folder(options: argparse.Namespace) -> Path | None:
     """The folder of benchmarks that was named, in either way. Raises UsageError."""
-    plain: Path | None = getattr(options, "folder", None)
+    plain: Path | None = getattr(options, "tests", None)
     option: Path | None = options.benchmarks
     if plain is None:
         return option

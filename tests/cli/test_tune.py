@@ -97,7 +97,7 @@ def test_an_answer_with_its_code_its_headspace_and_its_record(
     assert answer is not None and answer.readings["processes_left"] == 0
     (run,) = (tmp_path / "results").iterdir()
     assert json.loads((run / "tune.json").read_text()) == json.loads((tmp_path / "found.json").read_text())
-    status, out, _ = typed("report")
+    status, out, _ = typed("report", str(run))
     assert status == 0
     assert out.startswith("best setting ")
     (run / "tune.json").unlink()

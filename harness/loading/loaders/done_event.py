@@ -52,8 +52,9 @@ class DoneEvent:
         lock.release()  # ours, or the dead one's
 
 
-def survive_dead_workers(iterator: Any) -> None:
+def survive_dead_workers(iterator: object) -> None:
     """Let torch shut down the workers of this iterator whatever one of them died with."""
-    event = getattr(iterator, "_workers_done_event", None)
+    torchs: Any = iterator
+    event = getattr(torchs, "_workers_done_event", None)
     if isinstance(event, Event):
-        iterator._workers_done_event = DoneEvent(event, iterator._workers)
+        torchs._workers_done_event = DoneEvent(event, torchs._workers)

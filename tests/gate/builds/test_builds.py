@@ -1135,11 +1135,16 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
         ),
         (
             {
-                "benchmarks/test_speed.py": "def test_speed(benchmark): ...\n",
+                "benchmarks/test_speed.py": "def test_speed(timer): ...\n",
                 "benchmarks/asv.conf.json": "{}",
             },
             set(),
             r"main \(\w{7}\) has no benchmarks in benchmarks: those of head that it cannot run are new",
+        ),
+        (
+            {"benchmarks/test_speed.py": "def test_speed(benchmark): ...\n"},
+            {"test_speed.py::test_speed"},
+            None,
         ),
         (
             {"benchmarks/bench_speed.py": "class Suite:\n    def time_it(self): ...\n"},
@@ -1160,7 +1165,7 @@ def test_nothing_to_compare(plain: Repo, monkeypatch: pytest.MonkeyPatch) -> Non
             r"cannot be read, so that nothing in it counts as new: benchmarks/bench_old.py:1: .* \(in main",
         ),
     ],
-    ids=["no-folder", "another-tools", "asv", "ours", "unreadable"],
+    ids=["no-folder", "another-tools", "pytest-benchmark", "asv", "ours", "unreadable"],
 )
 def test_which_benchmarks_base_has(
     tmp_path: Path, theirs: Mapping[str, str], known: set[str], note: str | None
