@@ -1,4 +1,4 @@
-"""A worker that is killed with the lock of the event by which workers are told to end."""
+"""A worker that is killed with the lock of the event that tells workers to end."""
 
 from __future__ import annotations
 
