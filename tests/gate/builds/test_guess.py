@@ -12,7 +12,7 @@ from harness.gate.builds.guess import guess_package
 @pytest.mark.parametrize(
     ("files", "package"),
     [
-        (["src/work/__init__.py", "tests/__init__.py"], "work"),
+        (["src/sums/__init__.py", "tests/__init__.py"], "sums"),
         (["my_work/__init__.py", "tests/__init__.py", "docs/conf.py", "setup.py"], "my_work"),
         (["my_work/__init__.py", "other/__init__.py"], "my_work"),
         (["work.py", "noxfile.py"], "work"),
