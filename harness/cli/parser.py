@@ -10,6 +10,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
+FEW = 8
+"""Allowed values that are all listed beside the nearest one."""
+
 
 class HelpFormatter(argparse.HelpFormatter):
     """Fills paragraphs, as argparse does, and leaves lines that are indented as they are: examples."""
@@ -43,12 +46,14 @@ class Parser(argparse.ArgumentParser):
         return found, unknown
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """As argparse does, but with the nearest allowed value: there are too many commands to list."""
+        """As argparse does, but with the nearest allowed value; commands are too many to list beside it."""
         known = [str(choice) for choice in action.choices or ()]
         if action.choices is not None and value not in action.choices:
             near = get_close_matches(str(value), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
-            raise argparse.ArgumentError(action, f"{value!r} is not known; {hint}")
+            hints = [f"did you mean {near[0]}?"] if near else []
+            if not near or len(known) <= FEW:
+                hints.append(f"allowed: {', '.join(known)}")
+            raise argparse.ArgumentError(action, f"{value!r} is not known; {' '.join(hints)}")
 
     def _joined(self, words: Iterable[str]) -> list[str]:
         """The words, with ``=`` between an option and a value that begins with a dash."""

@@ -47,7 +47,9 @@ def read_foreign(file: Path) -> Run:
     except OSError as error:
         raise StoreError(f"{file} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError, EOFError) as error:
-        raise StoreError(f"{file} is not JSON: {error}") from error
+        raise StoreError(
+            f"{file} is not JSON: {error}; name the file as its tool wrote it, or a run's folder"
+        ) from error
     for tool, is_its, read in _TOOLS:
         if isinstance(found, dict) and is_its(found):
             try:

@@ -21,12 +21,18 @@ from faults.disk import swept
 from faults.kills import COMMANDS, kills
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number (examples: 0 for none, 300)")
+    return int(text)
+
+
 def main() -> None:
     """Run the parts and print what they counted."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=300, help="how many commands are killed; default 300")
+    parser.add_argument("--kills", type=_count, default=300, help="how many commands are killed; default 300")
     parser.add_argument("--longest", type=float, default=30.0, help="seconds within which each is killed")
     parser.add_argument("--of", choices=COMMANDS, action="append", help="only this command; repeatable")
     parser.add_argument("--seed", type=int, default=0)

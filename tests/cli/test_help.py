@@ -70,7 +70,10 @@ def test_examples_keep_their_lines_and_paragraphs_are_filled() -> None:
 @pytest.mark.parametrize(("typed", "hint"), [
     (["benhc"], "'benhc' is not known; did you mean bench?"),
     (["zzz"], "'zzz' is not known; allowed: bench, list,"),
-    (["bench", "--profile", "standart"], "--profile: 'standart' is not known; did you mean standard?"),
+    (
+        ["bench", "--profile", "standart"],
+        "--profile: 'standart' is not known; did you mean standard? allowed: smoke, standard, thorough",
+    ),
     (["bench", "--selct", "L1"], "unrecognized argument --selct; did you mean --select?"),
 ])  # fmt: skip
 def test_what_is_misspelt_is_suggested(
