@@ -120,23 +120,29 @@ def _within() -> str | None:
 class Reaper:
     """A process that kills the groups it watches as soon as we are gone, and removes our temporary files.
 
-    ``folder`` is for these files, of ours and of the processes we start; `close` removes it. Raises OSError
-    where no folder can be made.
+    ``folder`` is for these files, of ours and of the processes we start; `close` removes it. Its name begins
+    with ``prefix``. ``remover`` is a command that removes the folder it is given, where more is to be done
+    than to delete files: it is run if we are gone and the folder is not. Raises OSError where no folder can
+    be made.
     """
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="tipbench-", dir=_within()))
+    def __init__(self, prefix: str = "tipbench-", remover: Sequence[str] = ()) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=prefix, dir=_within())).resolve()
+        self._remover = remover
         self._watched: set[int] = set()
         self._process = self._started()
 
     def _started(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-S", "-E", str(Path(__file__).with_name("reaper.py")), str(self.folder)],
+            [
+                sys.executable, "-S", "-E", str(Path(__file__).with_name("reaper.py")),
+                str(self.folder), *self._remover,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-        )
+        )  # fmt: skip
 
     def __enter__(self) -> Reaper:
         return self

@@ -3,6 +3,9 @@
 Run as a script with the folder for an argument and nothing but the standard library: it reads ``+group`` and
 ``-group`` lines until its input ends, which happens however its parent dies. Then it kills the groups that
 are left and removes the folder if it is still there. SIGKILL reaches stopped processes too.
+
+Further arguments are a command that removes the folder where more is to be done than to delete files; the
+folder is added to it. What it leaves is deleted.
 """
 
 import os
@@ -15,6 +18,9 @@ ATTEMPTS = 100
 
 PAUSE = 0.1
 """Seconds between two attempts."""
+
+LONGEST = 60
+"""Seconds that the command may take."""
 
 
 def main() -> None:
@@ -33,7 +39,21 @@ def main() -> None:
             os.killpg(group, signal.SIGKILL)
         except OSError:
             continue
-    remove(sys.argv[1])
+    folder, *command = sys.argv[1:]
+    if command and os.path.isdir(folder):  # noqa: PTH112
+        run([*command, folder])
+    remove(folder)
+
+
+def run(command: list[str]) -> None:
+    """Run a command to its end, whatever that is."""
+    import subprocess
+
+    quiet = subprocess.DEVNULL
+    try:
+        subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, timeout=LONGEST, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return
 
 
 def remove(folder: str) -> None:

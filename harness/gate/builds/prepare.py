@@ -28,7 +28,6 @@ from harness.gate.builds.workdir import WorkDir, remove_stale, undisturbed
 from harness.gate.configuration import Configuration
 from harness.model import Side
 from harness.processes.launch import LaunchError, measuring_environment
-from harness.processes.live import Reaper
 
 _CACHES = {
     "TORCHINDUCTOR_CACHE_DIR": "inductor",
@@ -57,8 +56,6 @@ class Builder:
             except OSError as error:
                 raise LaunchError(f"temporary files cannot be written: {error}; {ELSEWHERE}") from error
             stack.callback(self._scratch.remove)
-            self._guard = Reaper()
-            stack.callback(self._guard.close)
             self._stack = stack.pop_all()
         return self
 
@@ -118,7 +115,7 @@ class Builder:
         with self._full_disk_named():
             for side in Side:
                 self._note(f"building {sources.checkouts[side].label}")
-                parts[side] = build_side(side, sources, self._home(side), self._guard)
+                parts[side] = build_side(side, sources, self._home(side), self._scratch.guard)
         if lacking := [one.missing for one in parts.values() if one.missing]:
             raise UsageError("\n".join(lacking))
         return self._built(Side.BASE, sources, parts[Side.BASE]), self._built(

@@ -1,5 +1,7 @@
-"""The temporary folder of a gate: one for each process, removed with it, or by a later gate if it was
-killed."""
+"""The temporary folder of a gate: one for each process, removed with it, also if it is killed.
+
+The process that outlives a killed gate removes its folder. If that one was killed, too, a later gate does.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -16,28 +19,45 @@ from pathlib import Path
 from typing import IO
 
 from harness.gate.builds.repository import Repository
+from harness.processes.live import Reaper
 
 PREFIX = "tipbench-gate-"
 _LOCK = "lock"
 _REPOSITORY = "repository"
 
 
+_REMOVE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from harness.gate.builds.workdir import remove
+remove(sys.argv[2])
+"""
+
+
 class WorkDir:
-    """A folder that is ours as long as we have its lock."""
+    """A folder that is ours as long as we have its lock, and the ``guard`` that removes it if we are
+    killed."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")).resolve()
-        self._lock: IO[bytes] = (self.folder / _LOCK).open("wb")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        ours = str(Path(__file__).resolve().parents[3])
+        self.guard = Reaper(f"{PREFIX}{os.getpid()}-", (sys.executable, "-P", "-c", _REMOVE, ours))
+        self.folder = self.guard.folder
+        try:
+            self._lock: IO[bytes] = (self.folder / _LOCK).open("wb")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        except OSError:
+            self.guard.close()
+            raise
 
     def serves(self, repository: Repository) -> None:
         """Note whose worktrees are about to be made here, for the gate that has to clean up."""
         (self.folder / _REPOSITORY).write_bytes(os.fsencode(repository.top))
 
     def remove(self) -> None:
-        """Remove everything, worktrees included."""
-        _remove(self.folder)
+        """Remove everything, worktrees included, and end what is being built there."""
+        remove(self.folder)
         self._lock.close()
+        self.guard.close()
 
 
 def remove_stale() -> None:
@@ -45,7 +65,7 @@ def remove_stale() -> None:
     for folder in Path(tempfile.gettempdir()).resolve().glob(f"{PREFIX}*"):
         with suppress(OSError):
             if _stale(folder):
-                _remove(folder)
+                remove(folder)
 
 
 def _stale(folder: Path) -> bool:
@@ -72,7 +92,9 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _remove(folder: Path) -> None:
+def remove(named: Path | str) -> None:
+    """Remove the folder of a gate with its worktrees, of which git keeps no record."""
+    folder = Path(named)
     with suppress(OSError):
         repository = Repository(Path(os.fsdecode((folder / _REPOSITORY).read_bytes())))
         if repository.top.is_dir():

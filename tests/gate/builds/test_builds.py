@@ -719,7 +719,7 @@ def test_what_a_build_lacks_is_brought_for_it(
 def test_the_last_words_of_a_command(tmp_path: Path) -> None:
     """The last output of a command is shown, and nothing of the commands before it."""
     with Builder() as made:
-        job = build.Job("base", tmp_path, interpreter.interpreter(None, Side.BASE), {}, made._guard)
+        job = build.Job("base", tmp_path, interpreter.interpreter(None, Side.BASE), {}, made._scratch.guard)
         build._run(job, [sys.executable, "-c", "print('before')"], tmp_path, "begin")
         for count, lines in ((2, ["0", "1"]), (40, [str(line) for line in range(25, 40)])):
             script = f"for line in range({count}): print(line)\nraise SystemExit(3)"
@@ -1411,9 +1411,9 @@ def test_an_interrupt_leaves_nothing(built: Repo, place: Path, start_build: Star
     assert not list((built.folder / ".git" / "worktrees").glob("*"))
 
 
-def test_what_a_kill_leaves_the_next_one_removes(built: Repo, place: Path, start_build: Start) -> None:
-    """A killed gate's build dies with it; its folder and worktrees stay as long as it lives and go with the
-    next."""
+def test_a_kill_leaves_nothing(built: Repo, place: Path, start_build: Start) -> None:
+    """Another gate removes nothing of a gate that lives; a killed one's build, folder and worktrees go by
+    themselves."""
     process, builder = start_build()
     remove_stale()
     assert len(built.worktrees) == 3
@@ -1421,10 +1421,32 @@ def test_what_a_kill_leaves_the_next_one_removes(built: Repo, place: Path, start
     process.kill()
     process.wait()
     assert gone(builder)
-    assert until(lambda: len(list(place.iterdir())) == 1)  # the guard's own files go by themselves
-    with Builder():
-        pass
-    assert (len(built.worktrees), list(place.iterdir())) == (1, [])
+    assert until(lambda: not list(place.iterdir()))
+    assert len(built.worktrees) == 1
+    assert not list((built.folder / ".git" / "worktrees").glob("*"))
+
+
+ALONE = """
+import os, signal, sys
+from pathlib import Path
+from harness.gate.builds.repository import Repository
+from harness.gate.builds.workdir import WorkDir
+repository = Repository.of(Path(sys.argv[1]))
+made = WorkDir()
+made.serves(repository)
+repository.check_out(repository.revision("main", "--base"), made.folder / "tree")
+os.kill(made.guard._process.pid, signal.SIGKILL)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_next_gate_removes_what_nobody_could(plain: Repo, place: Path) -> None:
+    """The process that cleans up was killed before the gate."""
+    killed = subprocess.run(python(ALONE, str(plain.folder)), env={**ENVIRONMENT, **os.environ}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (len(plain.worktrees), len(list(place.iterdir()))) == (2, 1)
+    remove_stale()
+    assert (len(plain.worktrees), list(place.iterdir())) == (1, [])
 
 
 def dead_process() -> int:
