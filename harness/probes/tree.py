@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ PSS = "PSS of the process tree"
 TOGETHER = "RSS of the process and what its workers hold alone"
 RSS = "RSS, which counts shared pages again (its PSS may not be read)"
 _PRIVATE = ("Private_Clean:", "Private_Dirty:")
+
+SETTLING = 1.0
+"""Seconds that a thread may take to end by itself: torch closes a queue, and DALI frees a pipeline, without
+waiting for the thread behind it."""
+
+_INTERVAL = 0.005
 
 
 class ProcessTree:
@@ -97,18 +104,31 @@ class ProcessTree:
                     found[member] = member.num_threads()
         return found
 
-    def left_since(self, before: dict[psutil.Process, int]) -> dict[str, float]:
+    def left_since(
+        self, before: dict[psutil.Process, int], *, settling: float = SETTLING
+    ) -> dict[str, float]:
         """``threads_left`` and ``processes_left`` since ``alive`` returned ``before``.
 
         Counted are this process's new threads, and its new descendants with all of theirs. A
         descendant that was there before is left out: its threads come and go for its own reasons.
+        A thread of this process has ``settling`` seconds to end; what is in a descendant counts at once.
         """
-        now = self.alive()
-        new = {member: threads for member, threads in now.items() if member not in before}
-        own = sum(
-            threads - before.get(member, threads) for member, threads in now.items() if member == self._root
-        )
-        return {"threads_left": float(max(0, own) + sum(new.values())), "processes_left": float(len(new))}
+        new = {member: threads for member, threads in self.alive().items() if member not in before}
+        own = self._new_threads(before)
+        end = time.monotonic() + settling
+        while own and time.monotonic() < end:
+            time.sleep(_INTERVAL)
+            own = self._new_threads(before)
+        return {"threads_left": float(own + sum(new.values())), "processes_left": float(len(new))}
+
+    def _new_threads(self, before: dict[psutil.Process, int]) -> int:
+        """How many threads more this process has than before, at least 0."""
+        if self._root is None:
+            return 0
+        with suppress(psutil.Error):
+            threads: int = self._root.num_threads()
+            return max(0, threads - before.get(self._root, threads))
+        return 0
 
 
 def _rollup(folder: Path, *fields: str) -> int | None:

@@ -465,11 +465,29 @@ def test_what_is_left_is_new() -> None:
             mine = threading.Thread(target=ended.wait)
             mine.start()
             try:
-                assert tree.left_since(living) == {"threads_left": 2.0, "processes_left": 1.0}
+                left = tree.left_since(living, settling=0.01)
+                assert left == {"threads_left": 2.0, "processes_left": 1.0}
             finally:
                 ended.set()
                 mine.join()
     assert tree.left_since(living)["processes_left"] == 0
+
+
+def test_a_thread_that_nobody_waits_for_has_time_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that was closed ends its thread a moment later: it is not left behind, and one that goes on
+    is."""
+    tree, closed = ProcessTree(), threading.Event()
+    living = tree.alive()
+    thread = threading.Thread(target=closed.wait)
+    thread.start()
+
+    def ends(seconds: float) -> None:
+        closed.set()
+        thread.join()
+
+    monkeypatch.setattr("time.sleep", ends)
+    assert tree.left_since(living, settling=0)["threads_left"] == 1.0
+    assert tree.left_since(living) == {"threads_left": 0.0, "processes_left": 0.0}
 
 
 def test_shared_pages_count_once() -> None:
