@@ -15,13 +15,14 @@ from harness.cli.options import RUN, add_results
 from harness.cli.output import complain
 from harness.cli.sets import report_set
 from harness.cli.tune import status_of
+from harness.cli.watched import report_loop
 from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, OK, REGRESSED
 from harness.model import EndReason, Status, Tuned
 from harness.plural import counted
 from harness.program import advised
 from harness.report.format import sanitize
-from harness.store import RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
+from harness.store import LOOP, RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
 from harness.store.files import text_of
 from harness.store.runs import RunEntry, find, open_entry
 
@@ -63,6 +64,9 @@ def run(options: argparse.Namespace) -> int:
     if found.facts.get("profile") == TUNE:
         _only_of_a_run(options.timeline, claims, entry, "a tuning")
         return _tuning(found, forms)
+    if found.facts.get("profile") == LOOP:
+        _only_of_a_run(options.timeline, claims, entry, "a watched loop")
+        return report_loop(found, forms)
     if options.timeline:
         return _timeline(found, forms)
     known = [claim.name for claim in found.claims]

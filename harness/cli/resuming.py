@@ -15,7 +15,7 @@ from harness.cli.values import check_data, hertz, seconds, share, words
 from harness.errors import UsageError
 from harness.model import RunRequest
 from harness.program import advised
-from harness.store import TUNE, Run
+from harness.store import LOOP, TUNE, Run
 from harness.store.parts import being_measured
 from harness.store.runs import find, open_entry
 
@@ -34,6 +34,8 @@ def resumed(options: argparse.Namespace) -> Iterator[tuple[Settings, Run]]:
         raise UsageError(
             f"--resume: {entry.label} is a tuning, and only runs can be resumed: tune again ({advised('tune')})"
         )
+    if entry.profile == LOOP:
+        raise UsageError(f"--resume: {entry.label} is a watched training loop, and only runs can be resumed")
     with being_measured(entry.folder):
         run = open_entry(entry)
         yield _settings(options, run, request_of(run)), run

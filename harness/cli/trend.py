@@ -15,7 +15,7 @@ from harness.cli.parser import positive
 from harness.exit_status import CANNOT_JUDGE, OK
 from harness.plural import counted
 from harness.program import advised
-from harness.store import TUNE, Run, StoreError
+from harness.store import LOOP, TUNE, Run, StoreError
 from harness.store.runs import RunEntry, find, no_runs, open_entry, run_entries, runs_of
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _chosen(options: argparse.Namespace) -> list[RunEntry]:
     if options.run:
         return [find(word, options.results) for word in options.run]
     there = run_entries(options.results)
-    known = [entry for entry in there if not entry.gate and entry.profile != TUNE]
+    known = [entry for entry in there if not entry.gate and entry.profile not in (TUNE, LOOP)]
     if options.last is not None:
         known = known[-options.last :]
     if not known:

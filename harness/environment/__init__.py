@@ -31,6 +31,7 @@ __all__ = ["fingerprint", "machine_id", "measured_on", "unusable_gpu"]
 def fingerprint(
     *,
     torch: ModuleType | None = None,
+    importing: bool = True,
     module: object = None,
     directory: Path | None = None,
     environ: Mapping[str, str] = os.environ,
@@ -38,12 +39,12 @@ def fingerprint(
 ) -> dict[str, Any]:
     """The environment of this process, as the module's docstring lists it. Never raises for what is absent.
 
-    Imports torch, but not what merely has a version. ``torch`` and ``module`` (for pynvml) may be stand-ins;
-    ``directory`` is the one whose git revision is taken (None: the working directory); ``root`` has etc and
-    proc in it.
+    Imports torch, unless ``importing`` is False, but not what merely has a version. ``torch`` and ``module``
+    (for pynvml) may be stand-ins; ``directory`` is the one whose git revision is taken (None: the working
+    directory); ``root`` has etc and proc in it.
     """
     warnings: list[str] = []
-    if torch is None:
+    if torch is None and importing:
         try:
             import torch
         except Exception as error:

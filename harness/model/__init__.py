@@ -94,6 +94,15 @@ from harness.model.trace import (
     Traced,
     TraceSummary,
 )
+from harness.model.training import (
+    LOOP_CASE,
+    LoopAdvice,
+    LoopFound,
+    LoopSaving,
+    LoopSpan,
+    LoopSpent,
+    WatchedLoader,
+)
 from harness.model.verdict import Basis, Comparison, Outcome, Verdict
 from harness.model.warning import UNSTEADY, CaseWarning, WarningCode
 
@@ -107,6 +116,7 @@ __all__ = [
     "LARGEST_MARGIN",
     "LARGEST_TARGET",
     "LONGEST_TIME_LIMIT",
+    "LOOP_CASE",
     "METRICS",
     "QUANTITIES",
     "SCHEMA",
@@ -145,8 +155,13 @@ __all__ = [
     "LeftOut",
     "LoaderSample",
     "LooksAhead",
+    "LoopAdvice",
+    "LoopFound",
     "LoopPart",
+    "LoopSaving",
     "LoopShare",
+    "LoopSpan",
+    "LoopSpent",
     "LostInDrift",
     "MachineCheck",
     "Measurement",
@@ -191,6 +206,7 @@ __all__ = [
     "Undone",
     "Verdict",
     "WarningCode",
+    "WatchedLoader",
     "WithinDrift",
     "Work",
     "WorkerLimit",

@@ -147,6 +147,31 @@ METRICS: Mapping[str, Metric] = {
             "time the loop waited between two epochs",
         ),
         Metric(
+            "ending_seconds",
+            "s",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "time from the last step until the loader said that its epoch was over",
+        ),
+        Metric(
+            "device_wait_seconds",
+            "s",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "time the device stood still while the loop waited for batches",
+        ),
+        Metric(
+            "worker_idle", "1", Direction.NONE, MetricKind.NOISY, "share of their time that workers were idle"
+        ),
+        Metric(
+            "worker_queued",
+            "1",
+            Direction.LOWER,
+            MetricKind.NOISY,
+            "share of their time that workers waited for a core",
+        ),
+        Metric("left_early", "1", Direction.NONE, MetricKind.EXACT, "whether the loop was left early"),
+        Metric(
             "persistent_gap_seconds",
             "s",
             Direction.LOWER,

@@ -9,6 +9,7 @@ from harness.store.codec import from_json, to_json
 from harness.store.files import (
     GATE,
     GATE_FILE,
+    LOOP,
     RESULT_FILE,
     RUN_FILE,
     TUNE,
@@ -42,6 +43,7 @@ __all__ = [
     "GATE",
     "GATE_FILE",
     "LONGEST_LINE",
+    "LOOP",
     "RESULT_FILE",
     "RUN_FILE",
     "SNAPSHOTS",

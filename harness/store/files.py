@@ -24,6 +24,8 @@ LARGEST = 256 * 2**20
 
 TUNE = "tune"
 """The profile that a tuning writes in its run's record."""
+LOOP = "loop"
+"""The profile that a watched training loop writes in its run's record."""
 GATE = "gate"
 """The profile that a gate against a stored run writes in its run's record."""
 

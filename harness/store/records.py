@@ -24,6 +24,7 @@ from harness.model import (
     Traced,
     Trial,
     WarningCode,
+    WatchedLoader,
 )
 from harness.store.codec import decode
 from harness.store.lines import Record, StoreError, record_in
@@ -123,6 +124,13 @@ def request_in(stated: object) -> RunRequest | None:
     from harness.store import typed
 
     return None if stated is None else typed.convert(stated, RunRequest)
+
+
+def loader_in(stated: object) -> WatchedLoader:
+    """The loader of a watched loop. Raises ValueError for anything else."""
+    from harness.store import typed
+
+    return typed.convert(stated, WatchedLoader)
 
 
 def unit_in(resumed: Record) -> int:

@@ -18,6 +18,7 @@ from harness.program import advised
 from harness.store import (
     GATE,
     GATE_FILE,
+    LOOP,
     RESULT_FILE,
     RUN_FILE,
     TUNE,
@@ -37,6 +38,7 @@ LATEST = "latest"
 NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,79}", re.ASCII)
 """A run's name, or a tag of it."""
 
+_KINDS = ("run", "set", "tuning", "loop", "gate")
 _LARGEST_LABELS = 2**16
 
 
@@ -63,8 +65,10 @@ class RunEntry:
 
     @property
     def kind(self) -> str:
-        """What it is: a run, a tuning, a gate or a set."""
-        return "set" if self.is_set else "gate" if self.gate else "tuning" if self.profile == TUNE else "run"
+        """What it is: a run, a tuning, a watched loop, a gate or a set."""
+        if self.is_set:
+            return "set"
+        return "gate" if self.gate else {TUNE: "tuning", LOOP: "loop"}.get(self.profile, "run")
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -182,7 +186,7 @@ def _nth(back: int, text: str, results: Path) -> RunEntry:
 def kinds(known: Sequence[RunEntry]) -> str:
     """What there is, in words: ``2 runs, 1 tuning, 2 gates``; ``0 runs`` for nothing."""
     found = Counter(entry.kind for entry in known) or Counter({"run": 0})
-    return ", ".join(counted(found[kind], kind) for kind in ("run", "set", "tuning", "gate") if kind in found)
+    return ", ".join(counted(found[kind], kind) for kind in _KINDS if kind in found)
 
 
 def no_runs(results: Path, known: Sequence[RunEntry]) -> str:

@@ -27,7 +27,7 @@ ORDER = (
     ("environment",),
     ("ceilings", "plugin"),
     ("bench",),
-    ("cluster", "gate", "tune"),
+    ("cluster", "gate", "training", "tune"),
     ("cli",),
     ("__main__",),
 )
