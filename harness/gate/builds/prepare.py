@@ -27,6 +27,7 @@ from harness.gate.builds.submodules import fill
 from harness.gate.builds.workdir import WorkDir, remove_stale, undisturbed
 from harness.gate.configuration import Configuration
 from harness.model import Side
+from harness.plural import counted
 from harness.processes.launch import LaunchError, measuring_environment
 
 _CACHES = {
@@ -134,7 +135,8 @@ class Builder:
     ) -> tuple[dict[Side, Checkout], list[str]]:
         before = Checkout(repository.revision(base, "--base"))
         if head is not None:
-            return {Side.BASE: before, Side.HEAD: Checkout(repository.revision(head, "--head"))}, []
+            after = Checkout(repository.revision(head, "--head"))
+            return {Side.BASE: before, Side.HEAD: after}, _parted(repository, before, after)
         now = repository.revision("HEAD", "the working tree stands on")
         try:
             changes = repository.changes()
@@ -149,12 +151,13 @@ class Builder:
             else None
         )
         left = without_ours(changes, where, below)
-        notes = []
+        after = Checkout(now, working=True, changes=tuple(left))
+        notes = _parted(repository, before, after)
         if len(left) < len(changes):
             notes.append(
                 f"{where}/ is not ignored by git: its results were left out of head; add {where}/ to .gitignore"
             )
-        return {Side.BASE: before, Side.HEAD: Checkout(now, working=True, changes=tuple(left))}, notes
+        return {Side.BASE: before, Side.HEAD: after}, notes
 
     def _fill(self, sources: BothSources, repository: Repository) -> list[str]:
         """Check out both revisions into their trees, and give notes on what of them is not here."""
@@ -237,6 +240,17 @@ class Builder:
         home = self.folder / side
         home.mkdir(exist_ok=True)
         return home
+
+
+def _parted(repository: Repository, base: Checkout, head: Checkout) -> list[str]:
+    """A note if base went on after head branched off: what happened there counts as head's, reversed."""
+    count, common = repository.only_in(base.revision, head.revision)
+    if not count:
+        return []
+    return [
+        f"{base.label} has {counted(count, 'commit')} that {head.label} lacks, and what those changed is part of this "
+        f"comparison; --base {common[:12]} compares head with what it branched off from"
+    ]
 
 
 def _refuse(base: SideSpec, head: SideSpec, configuration: Configuration) -> None:

@@ -151,12 +151,28 @@ class Repository:
     def revision(self, name: str, flag: str) -> Revision:
         """The commit of that name; ``flag`` is the option that named it. Raises UsageError with what to
         do."""
+        if not name.strip():  # of a command in its place that printed nothing
+            raise UsageError(
+                f"{flag}: {name!r} is not a revision (examples: origin/main, HEAD~1); if `git merge-base` was to name "
+                f"it, the commit that both sides have is not in {self.top}{self._remedy(name)}"
+            )
         try:
             commit = self._git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
             tree = self._git("rev-parse", "--verify", f"{commit}^{{tree}}").strip()
         except GitFailed as error:
             raise UsageError(f"{flag} {name}: no such revision in {self.top}{self._remedy(name)}") from error
         return Revision(name, commit, tree)
+
+    def only_in(self, one: Revision, other: Revision) -> tuple[int, str]:
+        """How many commits ``one`` has that ``other`` lacks, and the commit from which they part.
+
+        0 and empty if it has none, and if that commit is not here, as in a shallow clone.
+        """
+        with suppress(GitFailed):
+            common = self._git("merge-base", one.commit, other.commit).strip()
+            if count := int(self._git("rev-list", "--count", f"{other.commit}..{one.commit}")):
+                return count, common
+        return 0, ""
 
     def _remedy(self, name: str) -> str:
         with suppress(GitFailed):
@@ -169,7 +185,7 @@ class Repository:
 
     def _alone(self, name: str) -> str:
         """How to fetch just that revision; empty if its name does not determine one place to fetch from."""
-        if re.search(r"[~^@:\s]", name) or name.startswith("-"):
+        if not name.strip() or re.search(r"[~^@:\s]", name) or name.startswith("-"):
             return ""
         remote, _, branch = name.partition("/")
         if branch and remote in self._git("remote").split():

@@ -1009,12 +1009,17 @@ def test_variables_as_they_are_typed() -> None:
 
 def test_an_unknown_revision(plain: Repo, place: Path) -> None:
     """A revision that is not there is named with what brings it; nothing is made for it."""
-    for name in ("no-such", "--help", "--since=yesterday", "", "HEAD^{tree}", "main:pyproject.toml"):
+    for name in ("no-such", "--help", "--since=yesterday", "HEAD^{tree}", "main:pyproject.toml"):
         with Builder() as made, pytest.raises(UsageError) as caught:
             prepare(made, plain, SideSpec(name))
         assert str(caught.value).startswith(f"--base {name}: no such revision in {plain.folder}; `git fetch`")
     with Builder() as made, pytest.raises(UsageError, match=r"^--head no-such: no such revision"):
         prepare(made, plain, head=SideSpec("no-such"))
+    with (
+        Builder() as made,
+        pytest.raises(UsageError, match=r"^--base: '' is not a revision .*`git merge-base`"),
+    ):
+        prepare(made, plain, SideSpec(""))
     assert (len(plain.worktrees), list(place.iterdir())) == (1, [])
 
 
@@ -1042,9 +1047,10 @@ def test_a_shallow_clone(plain: Repo, tmp_path: Path, name: str, alone: str) -> 
         prepare(made, clone, SideSpec(name))
     assert "this clone is shallow: `git fetch --unshallow`" in str(caught.value)
     assert str(caught.value).endswith(f"`{alone}` this one")
-    with Builder() as made, pytest.raises(UsageError, match="`git fetch --unshallow`") as caught:
-        prepare(made, clone, SideSpec("HEAD~1"))
-    assert "this one" not in str(caught.value)
+    for unnamed in ("HEAD~1", ""):
+        with Builder() as made, pytest.raises(UsageError, match="`git fetch --unshallow`") as caught:
+            prepare(made, clone, SideSpec(unnamed))
+        assert "this one" not in str(caught.value)
 
 
 def test_no_repository(tmp_path: Path) -> None:

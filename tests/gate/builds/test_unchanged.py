@@ -364,6 +364,35 @@ def test_the_example_compares_a_branch_with_what_it_branched_off_from(repo: Repo
     assert "${{" not in run[: run.index("- uses")]
 
 
+def test_what_base_has_beyond_head_is_noted(repo: Repo) -> None:
+    """With the revision that compares what head changed alone; nothing if base is one of head's own
+    commits."""
+
+    def notes(base: str, head: str | None = None) -> tuple[str, ...]:
+        with Builder() as made:
+            return made.check_out(
+                SideSpec(base), SideSpec(head), repo.folder, configuration(repo.folder)
+            ).notes
+
+    start = repo.git("rev-parse", "HEAD")
+    repo.git("switch", "--quiet", "--create", "branch")
+    repo.commit({"parcel/__init__.py": "STEPS = 101\n"})
+    assert notes("main") == ()
+    repo.git("switch", "--quiet", "main")
+    repo.commit({"parcel/__init__.py": "STEPS = 200\n"})
+    repo.commit({"parcel/__init__.py": "STEPS = 300\n"})
+    for head in (None, "branch"):
+        repo.git("switch", "--quiet", "branch" if head is None else "main")
+        (note,) = notes("main", head)
+        assert re.match(r"main \(\w{7}\) has 2 commits that .*\(\w{7}\) lacks, and ", note)
+        assert f"--base {start[:12]} compares head with what it branched off from" in note
+        assert notes(start, head) == ()
+    # Without a common commit there is no such revision to name.
+    repo.git("switch", "--quiet", "--orphan", "other")
+    repo.commit(FILES | {"parcel/__init__.py": "STEPS = 1\n"})
+    assert notes("main") == ()
+
+
 def test_annotations_name_files_as_the_repository_does(repo: Repo, tmp_path: Path) -> None:
     """Relative to its top, wherever the benchmarks are; outside of any repository by the folder's name."""
     assert gating.from_repository(repo.folder / "benchmarks") == "benchmarks"
