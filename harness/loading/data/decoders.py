@@ -1,7 +1,8 @@
 """Decoders: from a file to an RGB image, or an error that names the file. All take the same files.
 
 Grey, palette, CMYK, RGBA and 16-bit files become RGB with 8 bits a channel: transparency is
-dropped, and of 16 bits the upper eight are kept. No decoder turns an image by its EXIF orientation.
+dropped, and of 16 bits the upper eight are kept. No decoder turns an image by its EXIF orientation
+but a TIFF, which Pillow turns by itself.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ def pipeline():
     jpegs, labels = fn.readers.file(
         files=files, labels=classes, random_shuffle=True, pad_last_batch=True, name="reader"
     )
-    images = fn.decoders.image(jpegs, device="$decoder", output_type=types.RGB, adjust_orientation=False)
+    images = fn.decoders.image(
+        jpegs, device="$decoder", output_type=types.RGB, jpeg_fancy_upsampling=True, adjust_orientation=False
+    )
     images = fn.random_resized_crop(images, size=(224, 224), antialias=True)
     images = fn.crop_mirror_normalize(
         images,

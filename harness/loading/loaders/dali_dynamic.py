@@ -33,7 +33,13 @@ context = ndd.EvalContext(num_threads=$workers, device_id=$device_id)
 def batches():
     left = len(files)  # the last batch comes filled up
     for jpegs, labels in reader.next_epoch(batch_size=$batch_size, ctx=context, capture=$capture):
-        images = ndd.decoders.image(jpegs, device="$eager", output_type=types.RGB, adjust_orientation=False)
+        images = ndd.decoders.image(
+            jpegs,
+            device="$eager",
+            output_type=types.RGB,
+            jpeg_fancy_upsampling=True,
+            adjust_orientation=False,
+        )
         images = ndd.random_resized_crop(images, size=(224, 224), antialias=True)
         images = ndd.crop_mirror_normalize(
             images,

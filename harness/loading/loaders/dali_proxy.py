@@ -35,7 +35,9 @@ from torchvision.datasets import ImageFolder
 @pipeline_def(batch_size=$batch_size, num_threads=$workers, device_id=$device_id, prefetch_queue_depth=2)
 def pipeline():
     jpegs = fn.io.file.read(fn.external_source(name="images", no_copy=True))
-    images = fn.decoders.image(jpegs, device="$decoder", output_type=types.RGB, adjust_orientation=False)
+    images = fn.decoders.image(
+        jpegs, device="$decoder", output_type=types.RGB, jpeg_fancy_upsampling=True, adjust_orientation=False
+    )
     images = fn.random_resized_crop(images, size=(224, 224), antialias=True)
     return fn.crop_mirror_normalize(
         images,
