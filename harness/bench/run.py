@@ -11,9 +11,8 @@ from pathlib import Path
 
 from harness import store
 from harness.bench.chosen import chosen_claims, stand_in
-from harness.bench.ending import Ending
+from harness.bench.found import FoundSoFar
 from harness.bench.part import RunPart
-from harness.bench.plan import CaseProgress, activity_of
 from harness.bench.prices import COUNT_GUESS
 from harness.bench.resume import OtherEnvironment, Resumption, digests
 from harness.bench.room import check_room
@@ -32,22 +31,17 @@ from harness.model import (
     SCHEMA,
     THE_RUN,
     Activity,
-    Claim,
     EndReason,
-    Outcome,
     RunEnd,
-    RunState,
     Span,
-    Verdict,
-    benchmark_of,
 )
 from harness.monitor.run import Monitor
 from harness.probes.peak import MEMORY
 from harness.processes import launch
 from harness.processes.live import Reaper
 from harness.store.parts import being_measured
-from harness.workers.collect import Collection, Refused, WorkerError
-from harness.workers.pool import WorkerPool, WorkerReport
+from harness.workers.collect import Refused, WorkerError
+from harness.workers.pool import WorkerPool
 from harness.workers.spare import WorkerSettings
 
 GRACE = 0.06
@@ -119,25 +113,22 @@ class _Bench:
         self._screen = screen
         self._readable = chosen.claims
         self._unread = {stand_in(problem): problem.message for problem in chosen.problems}
-        self._claims = [*chosen.claims, *self._unread]
-        self._by_function = {f"{claim.path}::{claim.function}": claim for claim in self._claims}
         self._part = part
         self._folder = part.folder
         self._start = start
         self._end = start + settings.part_seconds
         self._last = start + settings.part_seconds * (1 + GRACE)
         self._width = width
-        self._pointed = False
         self._traces = Traces(traced, surprises=self._profile.asides)
-        self._schedule = Schedule([], units=1, solo=False)
-        self._ending = Ending(self._schedule, self._end)
-        self._activity = Activity.COLLECTING
         self._watch = Monitor(
             part.folder, settings.watch, note=screen.note, name=part.file(store.TELEMETRY_FILE)
         )
+        self._found = FoundSoFar(
+            [*chosen.claims, *self._unread], screen, self._watch, part, start=start, end=self._end
+        )
 
     def measure(self, python: str, command: Sequence[str]) -> Path:
-        writer = self._part.open(self._claims, command, python)
+        writer = self._part.open(self._found.claims, command, python)
         end = RunEnd(EndReason.INTERRUPTED)
         try:
             with ExitStack() as stack:
@@ -166,9 +157,9 @@ class _Bench:
                             borrowed=borrowed,
                             first=self._part.first_log,
                         ),
-                        begins=self._begins,
-                        ends=self._ends,
-                        tick=self._tick,
+                        begins=self._found.begins,
+                        ends=self._found.ends,
+                        tick=self._found.tick,
                         spans=timeline.add,
                     )
                 )
@@ -191,7 +182,7 @@ class _Bench:
     ) -> EndReason:
         self._screen.collecting()
         found = pool.collect(sorted({claim.path for claim in self._readable}))
-        found.keep(self._by_function)
+        found.keep(self._found.by_function)
         found.account_for(self._readable)
         found.failed |= {f"{claim.path}::{claim.function}": why for claim, why in self._unread.items()}
         if self._settings.share:
@@ -206,7 +197,7 @@ class _Bench:
             resumption.check_environment(found.environment)
         self._watch.measures_on(found.environment)
         self._screen.collected(found.environment, len(found.cases), len(found.skipped))
-        self._settle_absent(found, writer)
+        self._found.settle_absent(found, writer)
         if found.unusable_gpu and self._settings.device != "cpu":
             raise UnusableGpu(found.unusable_gpu)
         if not (resumption and resumption.run.ceilings):
@@ -216,16 +207,15 @@ class _Bench:
                 found.environment,
                 self._settings.part_seconds if self._profile.asides else 0.0,
                 self._folder / "ceilings.log",
-                tick=self._tick,
+                tick=self._found.tick,
                 note=self._screen.note,
             )
             if ceilings is not None:
                 store.write_ceilings(writer, ceilings.ceilings, ceilings.measured)
             timeline.add(Span(THE_RUN, Activity.CEILINGS, begin, time.monotonic()))
         on_gpu = found.environment.get("device", {}).get("type") == "cuda"
-        cases = [self._progress(case, variants, found) for case, variants in found.cases.items()]
-        self._schedule = Schedule(
-            cases,
+        schedule = Schedule(
+            self._found.progress(found),
             units=self._profile.units,
             solo=self._profile.solo,
             traces=self._traces.missing,
@@ -233,94 +223,32 @@ class _Bench:
             counts=tuple(COUNT_GUESS) if self._profile.asides and on_gpu else (MEMORY,),
         )
         # Several processes import side by side; their first invocation waits for all of them.
-        self._schedule.prices.start_up[False] = pool.import_seconds / self._width + 0.5
-        self._ending = Ending(self._schedule, self._end)
+        schedule.prices.start_up[False] = pool.import_seconds / self._width + 0.5
+        self._found.follow(schedule)
         steps = Steps(
-            pool, self._schedule, self._settings, self._traces, self._folder, self._last, self._screen.traced
+            pool, schedule, self._settings, self._traces, self._folder, self._last, self._screen.traced
         )
         if resumption:
-            resumption.fill(self._schedule, self._traces)
-            self._screen.note(resumption.described(self._schedule))
+            resumption.fill(schedule, self._traces)
+            self._screen.note(resumption.described(schedule))
         number = self._part.before
-        while (step := self._schedule.next(self._end - time.monotonic())) is not None:
+        while (step := schedule.next(self._end - time.monotonic())) is not None:
             check_room(self._folder)
             begin = time.monotonic()
             number += 1
-            self._ending.step(step, begin)
-            self._activity = activity_of(step)
-            self._screen.prepares()
+            self._found.begin_step(step, begin)
             report = steps.take(step, number, writer)
             timeline.measured(report.measurements)
-            self._take_in(report, writer)
+            self._found.take_in(report, writer)
             steps.learn(step, report, time.monotonic() - begin)
-            self._tick()
+            self._found.tick()
             if report.error:
                 raise WorkerError(report.error)
             if report.out_of_time:
                 return EndReason.BUDGET_USED
-        if self._schedule.open():
+        if schedule.open():
             return EndReason.BUDGET_USED
-        verdicts = [verdict for case in self._schedule.cases.values() for verdict in case.verdicts]
+        verdicts = [verdict for case in schedule.cases.values() for verdict in case.verdicts]
         if not verdicts:
             return EndReason.NOTHING
         return EndReason.ALL_DECIDED if all(v.decided for v in verdicts) else EndReason.ALL_MEASURED
-
-    def _begins(self, case: str, invocation: int) -> None:
-        self._watch.begins(case, invocation)
-        self._screen.begins(case, self._activity)
-
-    def _ends(self, case: str, invocation: int) -> None:
-        self._watch.ends(case, invocation)
-        self._ending.case_ended(case, time.monotonic())
-
-    def _progress(self, case: str, variants: tuple[str, ...], found: Collection) -> CaseProgress:
-        absent = found.unavailable.get(case, {})
-        return CaseProgress(
-            case, self._claim_of(case), tuple(name for name in variants if name not in absent)
-        )
-
-    def _claim_of(self, case: str) -> Claim:
-        return self._by_function[benchmark_of(case)]
-
-    def _settle_absent(self, found: Collection, writer: store.Writer) -> None:
-        """What was skipped or failed in the collection gets its record, and its verdict, at once."""
-        decided: list[Verdict] = []
-        resumption = self._part.resumption
-        for measurement in found.absent(self._claims):
-            if resumption and not resumption.is_new(measurement):
-                continue
-            store.write_measurement(writer, measurement)
-            schedule = Schedule(
-                [CaseProgress(measurement.case, self._claim_of(measurement.case), ())], units=1, solo=False
-            )
-            decided += schedule.add([measurement])
-        self._decided(decided)
-
-    def _take_in(self, report: WorkerReport, writer: store.Writer) -> None:
-        found = [self._watch.marked(measurement) for measurement in report.measurements]
-        if report.unfinished is not None:
-            store.write_measurement(writer, report.unfinished)
-            found.append(report.unfinished)
-        self._decided(self._schedule.add(found))
-
-    def _decided(self, verdicts: list[Verdict]) -> None:
-        """Show them; with the first that failed, where its traceback stands: its reason is one line of
-        that."""
-        self._screen.decided(verdicts)
-        if not self._pointed and any(verdict.outcome is Outcome.FAILED for verdict in verdicts):
-            self._pointed = True
-            self._screen.note(f"of what failed, whole tracebacks are in {self._folder / 'process-*.log'}")
-
-    def _tick(self) -> None:
-        cases = self._schedule.cases.values()
-        decided = sum(1 for s in cases for v in s.verdicts if v.decided)
-        now = time.monotonic()
-        self._screen.tick(
-            RunState(
-                seconds=now - self._start,
-                left=max(0.0, self._end - now),
-                ends=self._ending.moment(now) - now,
-                decided=decided,
-                open=len(self._schedule.open()),
-            )
-        )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.bench import found
 from harness.bench import run as module
 from harness.ceilings import budgeted
 from harness.ceilings.cache import MeasuredCeilings
@@ -38,7 +39,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Play]]:
         "measured",
         lambda question, log, tick, limit: MeasuredCeilings((), "", {}),
     )
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.now))
+    for one in (module, found):
+        monkeypatch.setattr(one, "time", SimpleNamespace(monotonic=clock.now))
 
     def started(collection: Collection, **more: Any) -> Play:
         made.append(Play(clock, collection, **more))
