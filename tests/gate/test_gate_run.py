@@ -26,6 +26,7 @@ from harness.cli.gate import ACCEPTABLE
 from harness.gate import extra_passes
 from harness.gate import pair as pairing
 from harness.gate import run as module
+from harness.gate import units as units_module
 from harness.gate.base_revision import BaseRevision
 from harness.gate.case_state import CaseState
 from harness.gate.decision import Decision, least_of
@@ -289,7 +290,7 @@ def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedGate:
     monkeypatch.setattr(pairing, "pytest_command", lambda *_: forked(SIDE))
     monkeypatch.setattr(pairing, "measuring_environment", lambda _: dict(ENVIRONMENT))
     monkeypatch.setattr(
-        module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=6, most_blocks=6)
+        units_module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=6, most_blocks=6)
     )
     return ScriptedGate(tmp_path)
 
@@ -368,7 +369,7 @@ def test_a_head_that_stalls_is_judged_on_its_totals(scripted: ScriptedGate) -> N
     """One round in four twenty times as long: the typical round is unchanged, the time is not."""
     monkey = pytest.MonkeyPatch()
     monkey.setattr(
-        module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=24, most_blocks=24)
+        units_module, "effort_for", lambda *_, **__: RoundLimits(share=0.0, fewest_blocks=24, most_blocks=24)
     )
     try:
         result = scripted.run({A: {}}, {A: {"stall": 0.25}})
@@ -438,7 +439,7 @@ def test_units_are_coarser_from_when_the_case_is_clear(
     def effort(*_: object, clear: bool, **__: object) -> RoundLimits:
         return RoundLimits(share=0.0, fewest_blocks=6 if clear else 10, most_blocks=6 if clear else 10)
 
-    monkeypatch.setattr(module, "effort_for", effort)
+    monkeypatch.setattr(units_module, "effort_for", effort)
     scripted.run({A: {}}, {A: {"factor": 1.06}}, thresholds=GateThresholds(alpha=1e-4))
     lines = [json.loads(line) for line in (scripted.out / "gate.jsonl").read_text().splitlines()]
     blocks = [
@@ -460,7 +461,7 @@ def test_units_are_wider_where_rounds_vary_much(
         asked.append(wider)
         return RoundLimits(share=0.0, fewest_blocks=10, most_blocks=10)
 
-    monkeypatch.setattr(module, "effort_for", effort)
+    monkeypatch.setattr(units_module, "effort_for", effort)
     noisy = {"variants": ["baseline"], "noise": 0.3}
     first = rule_for(GateThresholds(), 1).failing_looks[0]
     scripted.run({A: noisy}, {A: noisy})
@@ -807,6 +808,13 @@ def test_a_budget_that_is_used_up(scripted: ScriptedGate) -> None:
     assert by(result).outcome is GateOutcome.INCONCLUSIVE
 
 
+def ahead(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[], float]) -> None:
+    """Let the gate's clock be so many seconds ahead."""
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + seconds())
+    for one in (module, units_module):
+        monkeypatch.setattr(one, "time", clock)
+
+
 def hurried(
     scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch, steps: Callable[[str, int], float]
 ) -> None:
@@ -819,7 +827,7 @@ def hurried(
         passed += steps(case, unit)
 
     monkeypatch.setattr(scripted.screen, "begins", begins)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed))
+    ahead(monkeypatch, lambda: passed)
 
 
 def test_the_first_unit_ends_with_the_budget(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -845,9 +853,7 @@ def test_a_unit_that_would_end_too_late_is_not_begun(
     scripted: ScriptedGate, started: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A unit whose start alone takes 1000 s, by the last, is none for the 500 s that are left."""
-    monkeypatch.setattr(
-        module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * started["pairs"])
-    )
+    ahead(monkeypatch, lambda: 1000 * started["pairs"])
     result = scripted.run({A: {}}, {A: {}}, seconds=3500.0)
     assert (result.units, started["pairs"]) == (3, 3)
     assert units_of(by(result)) == 3
@@ -879,7 +885,7 @@ def test_a_measurement_that_does_not_fit_is_given_up(
             raise RoundsOutOfTime
         return paired_rounds(base, head, settings, **more)
 
-    monkeypatch.setattr(module, "paired_rounds", measure)
+    monkeypatch.setattr(units_module, "paired_rounds", measure)
     result = scripted.run({A: {}}, {A: {}})
     assert requested[:2] == [True, False]
     given_up = [
@@ -1023,9 +1029,7 @@ def test_time_is_kept_for_profiles(
 
     monkeypatch.setattr(Decision, "judge", judged)
     # Every unit takes a hundred seconds, and no test waits for them.
-    monkeypatch.setattr(
-        module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100 * started["pairs"])
-    )
+    ahead(monkeypatch, lambda: 100 * started["pairs"])
     slower = {"factor": 1.06, "linears": 2, "variants": ["tip"]}
     result = scripted.run(
         {A: {"variants": ["tip"]}, B: {}}, {A: slower, B: {}}, claims=NAMED[:2], seconds=1650.0
@@ -1189,7 +1193,7 @@ def test_a_gate_beside_another_process_notes_it(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "paired_rounds", interrupted)
+    monkeypatch.setattr(units_module, "paired_rounds", interrupted)
     with pytest.raises(GateInterrupted) as interrupt:
         scripted.run({A: {}}, {A: {}}, watch=20.0, head_does=ON_GPU)
     result = interrupt.value.result
