@@ -10,8 +10,8 @@ from harness.model import Basis, Comparison, Direction, MetricKind, metric
 LONGEST = 300
 """Characters shown of any text from a record: a name of a megabyte would bury the report."""
 
-EQUAL = "equal"
-"""The word for a ratio of 1."""
+EQUAL = "1.000x"
+"""A factor that rounds to 1."""
 
 _NOTHING = 1e6
 """A ratio beyond which one of the two was nothing, and a factor says less than that."""
@@ -114,50 +114,59 @@ def improvement(found: Comparison) -> float | None:
 
 
 def effect(found: Comparison) -> str:
-    """The ratio in words: ``-43.1 %, faster``, ``3.20x slower``; no word where the interval holds no
-    effect."""
-    ratio = found.ratio
-    if ratio == 1:
-        return EQUAL if metric(found.metric).kind is MetricKind.EXACT else "+0.0 %"
-    down, up = _words(found)
-    if ratio >= _NOTHING or ratio <= 1 / _NOTHING:
-        return "from none" if ratio > 1 else "to none"
-    if _by_factor(ratio):
-        return f"{digits(max(ratio, 1 / ratio))}x {down if ratio < 1 else up}"
-    word = (f", {down}" if ratio < 1 else f", {up}") if _surely(found) else ""
-    return f"{_percent(ratio)} %{word}"
+    """The ratio as a factor of at least 1 and its direction: ``1.25x faster``, ``1.071x slower``, ``2.00x
+    less memory``; ``1.000x`` for none.
 
-
-def change(found: Comparison) -> str:
-    """The ratio as a clause, whatever the interval: ``2.8x faster``, ``12.3 % more``; ``equal`` for none."""
+    Every table has this one scale, whatever the size. Whether it may be none is for `better` and the verdict.
+    """
     ratio = found.ratio
     if not 1 / _NOTHING < ratio < _NOTHING:
-        return effect(found)
-    down, up = _words(found)
-    if _by_factor(ratio):
-        times = max(ratio, 1 / ratio)
-        return f"{times:.{1 if times < 9.95 else 0}f}x {down if ratio < 1 else up}"
-    size = _percent(ratio).lstrip("+-")
-    return f"{size} % {down if ratio < 1 else up}" if size != "0.0" else EQUAL
+        return "from none" if ratio > 1 else "to none"
+    shown = f"{_factor(_times(ratio), _decimals(ratio))}x"
+    return shown if shown == EQUAL else f"{shown} {_words(found)[ratio > 1]}"
 
 
 def interval(found: Comparison) -> str:
-    """The interval in the effect's own terms: ``-45.0 to -41.2 %``, ``3.10 to 3.31x``; nothing where there is
-    none."""
+    """The interval in the effect's own terms: ``1.20 to 1.31x``, below 1 in the other direction; nothing
+    where there is none."""
     bounds = _bounds(found)
     if bounds is None or not 1 / _NOTHING < found.ratio < _NOTHING:
         return ""
-    low, high = bounds
-    if _by_factor(found.ratio):
-        if found.ratio < 1:
-            low, high = 1 / high, 1 / low
-        return f"{digits(low)} to {digits(high)}x"
-    return f"{_percent(low)} to {_percent(high)} %"
+    low, high = bounds if found.ratio > 1 else (1 / bounds[1], 1 / bounds[0])
+    decimals = _decimals(found.ratio)
+    return f"{_factor(low, decimals)} to {_factor(high, decimals)}x"
+
+
+def bytes_step(before: float, after: float, label: str = "") -> str:
+    """Memory as a factor, with its bytes: ``1.50x more (PSS 2.00 -> 3.00 MiB)``; the bytes alone where both
+    are the same or one is none."""
+    shown = f"{label}{step(before, after, 'B')}"
+    if not (_finite(before) and _finite(after) and before > 0 and after > 0):
+        return shown
+    grown = effect(Comparison("peak_bytes", 0, after / before))
+    return shown if grown == EQUAL or grown.endswith("none") else f"{grown.rpartition(' ')[0]} ({shown})"
+
+
+def _times(ratio: float) -> float:
+    return max(ratio, 1 / ratio)
+
+
+def _decimals(ratio: float) -> int:
+    """One more where the effect is less than a tenth: the last digit would be half a margin of 2 %."""
+    times = _times(ratio)
+    return 3 if times < 1.0995 else 2 if times < 9.995 else 1 if times < 99.95 else 0
+
+
+def _factor(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}"
 
 
 def _words(found: Comparison) -> tuple[str, str]:
     """What a smaller ratio is, and a larger one."""
-    return ("faster", "slower") if found.metric in _FASTER else ("less", "more")
+    if found.metric in _FASTER:
+        return ("faster", "slower")
+    thing = {"s": " time", "B": " memory", "J": " energy"}.get(metric(found.metric).unit, "")
+    return f"less{thing}", f"more{thing}"
 
 
 def basis(found: Basis | None) -> str:
@@ -186,17 +195,6 @@ def _finite(value: float) -> bool:
         return math.isfinite(value)
     except OverflowError:  # an integer beyond any float, as a record may hold
         return False
-
-
-def _percent(ratio: float) -> str:
-    change = 100 * (ratio - 1)
-    shown = f"{change:+.1f}" if abs(change) < 999.95 else f"{change:+.0f}"
-    return "+0.0" if shown == "-0.0" else shown
-
-
-def _by_factor(ratio: float) -> bool:
-    # what rounds to 2.00x counts, so that neighbours in a table do not differ in form alone
-    return ratio >= 1.995 or ratio <= 1 / 1.995
 
 
 def _bounds(found: Comparison) -> tuple[float, float] | None:

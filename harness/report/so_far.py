@@ -7,11 +7,11 @@ import math
 
 from harness.model import Comparison, Outcome, Verdict
 from harness.plural import counted
-from harness.report.format import EQUAL, change
+from harness.report.format import EQUAL, effect
 
 
 def so_far(verdict: Verdict, margin: float = 0.0) -> str:
-    """``2.8x faster so far, 1 unit; 2 more decide``, and what is within the margin as ``about equal``.
+    """``2.80x faster so far, 1 unit; 2 more decide``, and what is within the margin as ``about equal``.
 
     Empty for a verdict that is not open, was not measured, or that no more units are likely to decide.
     """
@@ -23,6 +23,8 @@ def so_far(verdict: Verdict, margin: float = 0.0) -> str:
 
 
 def _effect(found: Comparison, margin: float) -> str:
-    effect = change(found)
+    size = effect(found)
     within = 0 < found.ratio < math.inf and abs(math.log(found.ratio)) <= math.log1p(margin)
-    return f"about equal ({effect})" if within and effect != EQUAL else effect
+    if within:
+        return "equal" if size == EQUAL else f"about equal ({size})"
+    return size

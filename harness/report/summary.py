@@ -9,7 +9,7 @@ from statistics import median
 
 from harness.judge.stats import signed_rank_interval
 from harness.model import BASELINE, Measurement, Status, Trial, metric
-from harness.report.format import step
+from harness.report.format import bytes_step
 
 _SIZES = (("peak_bytes", ""), ("pss_bytes", "PSS "), ("tree_bytes", ""))
 
@@ -77,7 +77,7 @@ def memory(measurements: Sequence[Measurement], variant: str) -> tuple[str, tupl
             sources = dict.fromkeys(
                 f"{meaning} ({source or 'source not recorded'})" for _, source in (base, other)
             )
-            return label + step(base[0], other[0], "B"), tuple(sources)
+            return bytes_step(base[0], other[0], label), tuple(sources)
     return "", ()
 
 

@@ -20,7 +20,8 @@ import pytest
 from harness.cli.main import main
 from harness.cli.output import console
 from harness.cli.report import show
-from harness.model import Measurement, Status, Trial
+from harness.model import Comparison, Measurement, Status, Trial
+from harness.report.format import effect
 from harness.store import RESULT_FILE, RUN_FILE
 from tests.support.living import ENVIRONMENT as PROCESS
 from tests.support.living import PATIENCE, ROOT
@@ -144,7 +145,7 @@ def test_compare_says_what_differs(results: Path, capsys: Captured) -> None:
     assert "this one differs" not in text
     row = next(line for line in out.splitlines() if "quick" in line)
     assert "slower" in row
-    assert "+20." in row
+    assert "1.20x slower" in row
     assert "no difference shown" in next(line for line in out.splitlines() if "alike" in line)
     assert "bench_b2.py::bench_b2" in out
     assert "only in 2026-01-01_10-00-00" in out
@@ -211,7 +212,8 @@ def test_every_form_has_the_same_numbers(results: Path, tmp_path: Path, capsys: 
         (line["variant"], line["ratio"], line["verdict"]) for line in lines
     ]
     assert parquet.read_table(forms["parquet"]).to_pylist() == lines
-    change = f"{100 * (next(line for line in lines if line['variant'] == 'quick')['ratio'] - 1):+.1f} %"
+    ratio = next(line for line in lines if line["variant"] == "quick")["ratio"]
+    change = effect(Comparison("seconds", 0, ratio))
     page = forms["markdown"].read_text()
     assert change in out
     assert f"| slower | {change} |" in page
@@ -357,7 +359,7 @@ def test_trend_says_what_changed_and_when(many: Path, capsys: Captured) -> None:
     assert status == 0
     changed, _, steady = out.partition("No change shown")
     row = next(line for line in changed.splitlines() if "quick" in line)
-    assert "+10.0 % from 2026-03-1" in " ".join(row.split()) or "+10" in row
+    assert "1.10x slower from 2026-03-1" in " ".join(row.split())
     assert "baseline" in steady
     assert "1 run: machine ba9876543210" in out
     assert "1 of" in out.splitlines()[-1]
@@ -410,10 +412,10 @@ def test_report_in_every_form(results: Path, tmp_path: Path, capsys: Captured) -
     assert status == 0
     verdicts = {v["variant"]: v for v in json.loads(forms["json"].read_text())["verdicts"] if v["variant"]}
     assert verdicts["quick"]["outcome"] == "holds"
-    effect = f"{1 / verdicts['quick']['comparison']['ratio']:.2f}x faster"
-    assert effect in out
-    assert effect in forms["markdown"].read_text()
-    assert effect in forms["junit"].read_text()
+    shown = effect(Comparison("seconds", 0, verdicts["quick"]["comparison"]["ratio"]))
+    assert shown in out
+    assert shown in forms["markdown"].read_text()
+    assert shown in forms["junit"].read_text()
     pd.testing.assert_frame_equal(
         pd.read_csv(forms["csv"]),
         pd.read_parquet(forms["parquet"]).astype(

@@ -138,7 +138,7 @@ def test_every_outcome_in_markdown() -> None:
     assert "**unchanged**" not in page
     assert first(page) == {
         "claim": "M1", "benchmark": "a/bench_0.py::bench[x-0]", "variant": "v0", "metric": "time",
-        "verdict": "regressed", "change": "+7.1 %, slower", "95 % interval": "+6.1 to +8.1 %",
+        "verdict": "regressed", "change": "1.071x slower", "95 % interval": "1.061 to 1.081x",
         "base -> head": "1.00 -> 1.07 ms", "units": "14", "reason": "because regressed",
     }  # fmt: skip
 
@@ -262,9 +262,9 @@ def test_outcome_in_one_line(outcome: GateResult, words: str) -> None:
 
 def test_wide_terminal_has_the_reason_beside_its_row() -> None:
     """Where there is room everything about a verdict is on one line."""
-    row = next(line for line in shown(SMALL, 160).splitlines() if "7.1 %" in line)
+    row = next(line for line in shown(SMALL, 160).splitlines() if "1.071x" in line)
     assert row.split("  ")[1:] != []
-    for part in ("pinned", "regressed", "+6.1 to +8.1 %", "1.00 -> 1.07 ms", "14", "because regressed"):
+    for part in ("pinned", "regressed", "1.061 to 1.081x", "1.00 -> 1.07 ms", "14", "because regressed"):
         assert part in row
 
 
@@ -277,11 +277,11 @@ def test_an_open_row_says_what_could_be_resolved() -> None:
     )
     for form in (shown(judged, 200), markdown_of(judged)):
         row = next(line for line in form.splitlines() if "pinned" in line and "inconclusive" in line)
-        assert "+2.1 to +4.1 %" in row
+        assert "1.021 to 1.041x" in row
         assert "8 %" in row
         assert "4 %" not in next(
-            line for line in form.splitlines() if "regressed" in line and "7.1" in line
-        ).replace("+6.1 to +8.1 %", "")
+            line for line in form.splitlines() if "regressed" in line and "1.071x" in line
+        ).replace("1.061 to 1.081x", "")
 
 
 def test_a_claim_under_two_headings_names_its_metrics() -> None:
@@ -318,9 +318,9 @@ def test_a_claim_under_two_headings_names_its_metrics() -> None:
 @pytest.mark.parametrize(
     ("metric", "ratios", "says"),
     [
-        ("seconds", [1.004], "M1 time 1 +0.4 %"),
+        ("seconds", [1.004], "M1 time 1 1.004x slower"),
         ("seconds", [0.3], "M1 time 1 3.33x faster"),
-        ("seconds", [1.004, 0.951], "M1 time 2 -4.9 to +0.4 %"),
+        ("seconds", [1.004, 0.951], "M1 time 2 1.052x faster to 1.004x slower"),
     ],
 )
 def test_one_unchanged_decision_has_one_change(metric: str, ratios: list[float], says: str) -> None:
@@ -330,7 +330,7 @@ def test_one_unchanged_decision_has_one_change(metric: str, ratios: list[float],
 
 
 def test_bytes_that_hardly_changed_are_shown_as_bytes() -> None:
-    """A kilobyte that becomes two hundred is unchanged, and "+19900 %" beside that word reads as a
+    """A kilobyte that becomes two hundred is unchanged, and "200x more" beside that word reads as a
     contradiction."""
     small: dict[str, Any] = {"metric": "peak_bytes", "low": None, "high": None}
     judged = result(
@@ -629,7 +629,7 @@ def test_annotation_is_escaped() -> None:
     )
     assert annotation_lines(results(judged), "benchmarks") == [
         "::error title=regressed%3A b[k%3Av%2Cw] one seconds,file=benchmarks/a%2Cb/50%25%3Ax.py"
-        "::b[k:v,w] one seconds: +7.1 %25, slower (+6.1 to +8.1 %25); 1.00 -> 1.07 ms; "
+        "::b[k:v,w] one seconds: 1.071x slower (1.061 to 1.081x); 1.00 -> 1.07 ms; "
         "needs 6.3e-05, at 14: 50 %2525"
     ]
 
@@ -732,7 +732,7 @@ def test_what_is_not_finite_is_none() -> None:
     changed = saved(result(grown))
     changed["verdicts"][0]["base"] = 2.0
     row = first(markdown_of(result_from(changed)))
-    assert (row["change"], row["base -> head"]) == ("+50.0 %, more", "2 -> 3")
+    assert (row["change"], row["base -> head"]) == ("1.50x more", "2 -> 3")
 
 
 def test_numbers_of_nothing() -> None:

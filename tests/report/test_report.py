@@ -99,7 +99,7 @@ def test_every_outcome_appears_in_words(tmp_path: Path, width: int) -> None:
     ):
         assert reason in flat
     assert "2.00x faster" in flat
-    assert "+50.0 %, slower" in flat
+    assert "1.50x slower" in flat
     assert "everything was decided" in flat
     assert "0123456789ab and changes" in flat
     assert "the quota cannot be read" in flat
@@ -232,9 +232,9 @@ def test_memory_claim_shows_time_and_source(tmp_path: Path) -> None:
     ]  # fmt: skip
     text = shown(saved(tmp_path, [memory], measurements), 160)
     row = next(line for line in text.splitlines() if "lean" in line)
-    assert "-25.0 %, less" in row
-    assert "+20.0 %, slower" in row
-    assert "12.0 -> 9.00 MiB" in row
+    assert "1.33x less memory" in row
+    assert "1.20x slower" in row
+    assert "1.33x less (12.0 -> 9.00 MiB)" in row
     assert "memory [1]" in text
     assert "[1]  memory: most bytes alive at once in one iteration (some allocator)" in text
 
@@ -275,7 +275,7 @@ def test_loaders_have_a_table_of_their_own(tmp_path: Path) -> None:
         assert "baseline 100 25.0 % 50.0 ms 20.0 ms 256 MiB none" in flat
         assert "workers_2 125 25.0 % 50.0 ms 20.0 ms 512 MiB 2 threads, 1 process" in flat
     row = next(line for line in shown(run, 160).splitlines() if "jpeg" in line and "workers_2" in line)
-    assert "PSS 256 -> 512 MiB" in row
+    assert "2.00x more (PSS 256 -> 512 MiB)" in row
 
 
 def test_command_that_decides(tmp_path: Path) -> None:
@@ -352,23 +352,25 @@ def test_expectation_of_a_variant_is_noted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "words", "range_"),
     [
-        ((0.569, 0.55, 0.588, "seconds"), "-43.1 %, faster", "-45.0 to -41.2 %"),
-        ((1.04, 1.03, 1.05, "seconds"), "+4.0 %, slower", "+3.0 to +5.0 %"),
-        ((1.001, 0.99, 1.01, "seconds"), "+0.1 %", "-1.0 to +1.0 %"),
-        ((0.99999, 0.99, 1.01, "seconds"), "+0.0 %", "-1.0 to +1.0 %"),
+        ((0.569, 0.55, 0.588, "seconds"), "1.76x faster", "1.70 to 1.82x"),
+        ((1.04, 1.03, 1.05, "seconds"), "1.040x slower", "1.030 to 1.050x"),
+        ((1.001, 0.99, 1.01, "seconds"), "1.001x slower", "0.990 to 1.010x"),
+        ((0.99999, 0.99, 1.01, "seconds"), "1.000x", "0.990 to 1.010x"),
         ((3.2, 3.1, 3.31, "seconds"), "3.20x slower", "3.10 to 3.31x"),
         ((0.2, 0.19, 0.25, "seconds"), "5.00x faster", "4.00 to 5.26x"),
-        ((0.25, None, None, "peak_bytes"), "4.00x less", ""),
-        ((1.0, None, None, "peak_bytes"), "equal", ""),
+        ((0.25, None, None, "peak_bytes"), "4.00x less memory", ""),
+        ((1.0, None, None, "peak_bytes"), "1.000x", ""),
+        ((1.5, None, None, "compile_seconds"), "1.50x more time", ""),
+        ((2.0, None, None, "joules"), "2.00x more energy", ""),
         ((float("inf"), None, None, "peak_bytes"), "from none", ""),
         ((0.0, None, None, "peak_bytes"), "to none", ""),
-        ((0.9, None, None, "seconds"), "-10.0 %", ""),
+        ((0.9, None, None, "seconds"), "1.11x faster", ""),
     ],
 )
 def test_effects_in_words(
     found: tuple[float, float | None, float | None, str], words: str, range_: str
 ) -> None:
-    """Ratios are percentages up to a factor of two and factors beyond, their intervals in the same terms."""
+    """Every ratio is a factor of at least 1 with its direction, its interval in the same terms."""
     ratio, low, high, metric = found
     compared = Comparison(metric, 7, ratio, low, high)
     assert (effect(compared), interval(compared)) == (words, range_)

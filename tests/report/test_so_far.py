@@ -27,11 +27,11 @@ def verdict(ratio: float, units: int, more: int, metric: str = "seconds") -> Ver
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (verdict(1 / 2.8, 1, 2), "2.8x faster so far, 1 unit; 2 more decide"),
-        (verdict(17.2, 2, 1), "17x slower so far, 2 units; 1 more decides"),
-        (verdict(0.877, 3, 4), "12.3 % faster so far, 3 units; 4 more decide"),
-        (verdict(1.31, 3, 4, "peak_bytes"), "31.0 % more so far, 3 units; 4 more decide"),
-        (verdict(1.011, 3, 4), "about equal (1.1 % slower) so far, 3 units; 4 more decide"),
+        (verdict(1 / 2.8, 1, 2), "2.80x faster so far, 1 unit; 2 more decide"),
+        (verdict(17.2, 2, 1), "17.2x slower so far, 2 units; 1 more decides"),
+        (verdict(0.877, 3, 4), "1.14x faster so far, 3 units; 4 more decide"),
+        (verdict(1.31, 3, 4, "peak_bytes"), "1.31x more memory so far, 3 units; 4 more decide"),
+        (verdict(1.011, 3, 4), "about equal (1.011x slower) so far, 3 units; 4 more decide"),
         (verdict(1.0, 3, 4), "equal so far, 3 units; 4 more decide"),
         (verdict(0.0, 1, 2), "to none so far, 1 unit; 2 more decide"),
         (verdict(0.5, 28, 0), ""),
@@ -54,7 +54,7 @@ def test_every_form_says_it(tmp_path: Path) -> None:
     (row,) = [row for section in judged.sections for row in section.rows]
     assert row.verdict is not None
     more = row.verdict.more_units
-    words = f"2.8x faster so far, 1 unit; {more} more decide"
+    words = f"2.80x faster so far, 1 unit; {more} more decide"
     assert row.reason == words
     assert words in " ".join(shown(run).split())
     assert words in markdown(run_document(run, judged))

@@ -130,12 +130,12 @@ def test_an_answer_says_how_sure_it_is() -> None:
     assert text.startswith("best setting here: dataloader")
     assert "3 of 39 settings ran, 4 repetitions each, 4 repetitions of the answer" in text
     assert (
-        "the fastest, dali-w2-p2-b64, is ahead: the answer is 1.0 % (-1.0 to +3.0 %) slower, and smaller"
+        "the fastest, dali-w2-p2-b64, is ahead: the answer is 1.010x slower (0.990 to 1.030x), and smaller"
         in text
     )
     assert "no time was left" not in text
     ahead = shown(replace(TUNED, answer=DALI), 200)
-    assert "the next, dataloader-w2-p2-b64, is 1.0 % (-1.0 to +3.0 %) slower" in ahead
+    assert "the next, dataloader-w2-p2-b64, is 1.010x slower (0.990 to 1.030x)" in ahead
     close = shown(replace(TUNED, certainty=Certainty.CLOSE))
     assert close.startswith("best setting so far (others may be as fast): dataloader")
 

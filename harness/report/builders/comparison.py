@@ -15,7 +15,7 @@ from harness.program import advised
 from harness.report import document
 from harness.report.document import IMPROVED, Column, Document, Notes, Table, Tone
 from harness.report.environment_diff import EnvironmentDifference, difference_facts, environment_diff
-from harness.report.format import arrow, effect, interval, sanitize, step
+from harness.report.format import arrow, bytes_step, effect, interval, sanitize, step
 from harness.report.header import header_lines
 from harness.report.summary import single
 
@@ -203,7 +203,7 @@ def _row(line: ComparedCells, *, many: bool, axis: Axis, notes: Notes, drift: st
         **_names(line, many=many, axis=axis),
         "metric": "" if found.metric == "seconds" else sanitize(found.metric, 60),
         "verdict": word(difference),
-        "change": effect(found).partition(",")[0],
+        "change": effect(found),
         "interval": interval(found),
         "levels": _levels(line),
         "units": str(difference.counts[0])
@@ -274,7 +274,7 @@ def _levels(line: ComparedCells) -> str:
 
 def _effect_of(verdict: Verdict | None) -> str:
     found = verdict.comparison if verdict else None
-    return effect(found).partition(",")[0] if found else "?"
+    return effect(found) if found else "?"
 
 
 def _outcomes(line: ComparedCells) -> str:
@@ -286,7 +286,7 @@ def _outcomes(line: ComparedCells) -> str:
 
 def _memory(line: ComparedCells) -> str:
     found = memory(line)
-    return f"{found[0]}{step(*found[1:], 'B')}" if found else ""
+    return bytes_step(found[1], found[2], found[0]) if found else ""
 
 
 def memory(line: ComparedCells) -> tuple[str, float, float] | None:

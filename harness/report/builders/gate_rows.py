@@ -124,7 +124,7 @@ def briefly(rows: Iterable[GateRow]) -> list[GateRow]:
 
 
 def spread(verdicts: Sequence[GateVerdict]) -> str:
-    """The smallest and the largest change: ``-0.8 to +1.1 %``, one alone: ``+0.4 %``.
+    """The smallest and the largest change: ``1.008x faster to 1.011x slower``, one alone: ``1.004x slower``.
 
     Nothing where no verdict has a ratio.
 
@@ -139,9 +139,8 @@ def spread(verdicts: Sequence[GateVerdict]) -> str:
         return "equal"
     if all(metric(verdict.metric).unit == "B" for verdict in verdicts):
         return _bytes(verdicts)
-    if len(ratios) == 1:
-        return effect(Comparison(verdicts[0].metric, 0, ratios[0]))
-    return interval(Comparison("seconds", 0, 1.0, min(ratios), max(ratios)))
+    ends = (effect(Comparison(verdicts[0].metric, 0, ratio)) for ratio in (min(ratios), max(ratios)))
+    return " to ".join(dict.fromkeys(ends))
 
 
 def _bytes(verdicts: Sequence[GateVerdict]) -> str:

@@ -14,7 +14,7 @@ from harness.model import Comparison, Direction, Segment, Trend, metric, paramet
 from harness.plural import counted
 from harness.report.document import IMPROVED, Column, Document, Notes, Row, Table
 from harness.report.environment_diff import environment_diff
-from harness.report.format import digits, effect, quantity, sanitize, scale_of
+from harness.report.format import digits, effect, interval, quantity, sanitize, scale_of
 from harness.report.header import machine_lines
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -167,9 +167,7 @@ def interval_of(course: Trend, stretch: Segment, *, effects: bool) -> str:
     if stretch.low is None or stretch.high is None:
         return ""
     if effects:
-        return (
-            f"{level_of(course, stretch.low, effects=True)} to {level_of(course, stretch.high, effects=True)}"
-        )
+        return interval(Comparison(course.metric, 0, stretch.level, stretch.low, stretch.high))
     # in the level's own unit, so that three digits of each can be compared
     scale, unit = scale_of(stretch.level, metric(course.metric).unit)
     return f"{digits(stretch.low / scale)} to {digits(stretch.high / scale)} {unit}".rstrip()

@@ -63,7 +63,7 @@ SETTINGS = (
     Column("pinned", "pinned"),
     Column("batch", "batch"),
     Column("rate", "samples/s"),
-    Column("slower", "slower by"),
+    Column("slower", "slower"),
     Column("interval", "interval", rank=3),
     Column("wait", "wait p99", rank=4),
     Column("cores", "of cores", rank=2),

@@ -3,9 +3,9 @@ room or no time."""
 
 from __future__ import annotations
 
-from harness.model import EpochCost, LeftOut, Ranked, Tuned, Undone
+from harness.model import Comparison, EpochCost, LeftOut, Ranked, Tuned, Undone
 from harness.plural import counted
-from harness.report.format import digits, duration, quantity
+from harness.report.format import digits, duration, effect, interval, quantity
 
 REMEDIES = {
     "shared memory": "enlarge it (docker run --shm-size=8g, or --ipc=host) or take a smaller --batch-size",
@@ -70,21 +70,23 @@ def against_the_next(tuned: Tuned, answer: Ranked) -> str:
     if other is None:
         return ""
     if answer.ratio <= 1:
-        return f"the next, {other.setting.name}, is {slower(other)} ({bounds(other)}) slower"
-    behind = f"{slower(answer)} ({bounds(answer)}) slower"
+        return f"the next, {other.setting.name}, is {slower(other)} slower ({bounds(other)})"
+    behind = f"{slower(answer)} slower ({bounds(answer)})"
     return f"the fastest, {other.setting.name}, is ahead: the answer is {behind}, and smaller"
 
 
 def slower(ranked: Ranked) -> str:
-    """How far a setting is behind the fastest: ``4.1 %``, ``2.50x``."""
-    return f"{digits(ranked.ratio)}x" if ranked.ratio >= 2 else f"{100 * (ranked.ratio - 1):.1f} %"
+    """How many times as long as the fastest a setting takes: ``1.041x``, ``2.50x``."""
+    return effect(_compared(ranked)).partition(" ")[0]
 
 
 def bounds(ranked: Ranked) -> str:
-    """The interval of that, in the same terms: ``-3.0 to +12.0 %``, ``2.40 to 2.61x``."""
-    if ranked.ratio >= 2:
-        return f"{digits(ranked.low)} to {digits(ranked.high)}x"
-    return f"{100 * (ranked.low - 1):+.1f} to {100 * (ranked.high - 1):+.1f} %"
+    """The interval of that, in the same terms: ``0.970 to 1.120x``, ``2.40 to 2.61x``."""
+    return interval(_compared(ranked))
+
+
+def _compared(ranked: Ranked) -> Comparison:
+    return Comparison("seconds", 0, ranked.ratio, ranked.low, ranked.high)
 
 
 def no_time(tuned: Tuned) -> str:

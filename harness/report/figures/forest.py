@@ -34,7 +34,7 @@ _SHAPES = {
 }
 _HOLLOW = (Tone.OPEN, Tone.DIM, "")
 _SPREAD = (1.0, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100, 300, 1000, 3000, 10000)
-_CLOSE = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+_CLOSE = (1.005, 1.01, 1.02, 1.05, 1.1, 1.2, 1.3, 1.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _bounds(effects: Sequence[Effect]) -> tuple[float, float]:
 
 
 def _tick_labels(low: float, high: float) -> dict[float, str]:
-    """At most seven: in percent if everything is close to the baseline, otherwise as factors."""
+    """At most seven, as factors on either side; smaller steps if everything is close to the baseline."""
     labels = {1.0: "equal"}
     close = low > 0.6 and high < 1.6
     steps = _CLOSE if close else _SPREAD[1:]
@@ -173,17 +173,13 @@ def _tick_labels(low: float, high: float) -> dict[float, str]:
     for up in (True, False):
         last = 0.0
         for step in steps:
-            tick = (1 + step if up else 1 - step) if close else (step if up else 1 / step)
+            tick = step if up else 1 / step
             if not low < tick < high:
                 break
             if abs(math.log(tick)) - last < room:
                 continue
             last = abs(math.log(tick))
-            sign = "+" if up else "-"
-            if close or step < 2:
-                labels[tick] = f"{sign}{abs(100 * (tick - 1)):.3g} %"
-            else:
-                labels[tick] = f"{step:g}x" if up else f"1/{step:g}"
+            labels[tick] = f"{step:g}x"
     return labels
 
 

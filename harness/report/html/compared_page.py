@@ -106,7 +106,8 @@ def _sections(found: RunComparison, document: Document, compared: Compared) -> I
 
 _AXIS = (
     'Each line is the 95 % interval of the second against the first, with the drift of the runs; left of "equal" is '
-    "less of the metric, and the grey band is the margin that counts as none. Hollow marks are not shown to differ."
+    "faster or less, right of it slower or more, and the grey band is the margin that counts as none. Hollow marks "
+    "are not shown to differ."
 )
 _ALIKE = "What was recorded of the runs' environments is the same."
 _INCOMPARABLE = "These rows are in no count and no figure above."

@@ -79,8 +79,8 @@ def _sections(result: GateResult) -> Iterator[Section]:
 
 
 _AXIS = (
-    'Each line is the 95 % interval of head against base; right of "equal" is slower or more, and the grey band '
-    "ends at the slow-down that the gate has to catch."
+    'Each line is the 95 % interval of head against base; left of "equal" is faster or less, right of it slower '
+    "or more, and the grey band ends at the slow-down that the gate has to catch."
 )
 
 

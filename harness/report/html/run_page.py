@@ -71,8 +71,8 @@ def _sections(run: Run, judged: RunContent, page: Path | None) -> Iterator[Secti
 
 
 _AXIS = (
-    'Each line is the 95 % interval of variant against baseline, the mark its best estimate; left of "equal" is less '
-    "of the metric, and the grey band is what counts as no effect. Hollow marks are not decided."
+    'Each line is the 95 % interval of variant against baseline, the mark its best estimate; left of "equal" is faster '
+    "or less, right of it slower or more, and the grey band is what counts as no effect. Hollow marks are not decided."
 )
 
 

@@ -277,7 +277,7 @@ def test_a_gate_has_a_page(tmp_path: Path) -> None:
     (tmp_path / "gate.json").write_text(json.dumps(document(result)), encoding="utf-8")
     main(["report", str(tmp_path), "--html", str(tmp_path / "page.html")])
     read = Reader((tmp_path / "page.html").read_text(encoding="utf-8"))
-    for words in ("Gate: 1 regressed", "renamed?", "+20.0 %, slower", "main"):
+    for words in ("Gate: 1 regressed", "renamed?", "1.20x slower", "main"):
         assert words in read.text
     assert len(read.data) == 1
 
