@@ -15,6 +15,7 @@ import pytest
 
 from harness.claims.file import PATTERN, PREFIX, parse
 from harness.claims.folder import files
+from harness.measure.failure import located
 from harness.model import FIXTURE, Claim
 
 DRIVEN = "tipbench-benchmark"
@@ -34,7 +35,16 @@ class BenchmarkFile(pytest.Module):
         return name.startswith(PREFIX) or (self.has_tests and super().funcnamefilter(name))
 
     def _getobj(self) -> ModuleType:
-        """Import the file as pytest does; two files of one name in two folders by their way from the root."""
+        """Import the file; one that calls ``sys.exit`` costs itself alone, where pytest would end the
+        session."""
+        try:
+            return self._imported()
+        except SystemExit as error:
+            way = "to leave the file out here, call pytest.skip(reason, allow_module_level=True)"
+            raise self.CollectError(f"{located(error)}; {way}") from error
+
+    def _imported(self) -> ModuleType:
+        """Import it as pytest does; two files of one name in two folders by their way from the root."""
         config, root = self.config, root_of(self.config, self.path)
         name = module_name(self.path, root)
         if name is None or config.getoption("importmode") != "prepend":

@@ -55,8 +55,8 @@ def collect(tmp_path: Path) -> Iterator[Collect]:
 
 
 def test_files_without_cases_have_their_reasons(collect: Collect) -> None:
-    """One that skips itself is skipped with pytest's reason, one that fails has file, line and what was
-    raised."""
+    """One that skips itself is skipped with pytest's reason, one that fails or exits has file, line and what
+    was raised."""
     found = collect(
         {
             "benchmarks/bench_good.py": BENCH.format("good"),
@@ -65,6 +65,7 @@ def test_files_without_cases_have_their_reasons(collect: Collect) -> None:
             "benchmarks/in/bench_level.py": "import pytest\npytest.skip('no GPU', allow_module_level=True)\n",
             "benchmarks/bench_import.py": "import os\nimport no_such_package\n" + BENCH.format("import"),
             "benchmarks/bench_torn.py": "\n\ndef (\n",
+            "benchmarks/bench_exit.py": "import sys\nsys.exit('needs a GPU')\n" + BENCH.format("exit"),
         }
     )
     assert found.cases == ("bench_good.py::bench_good",)
@@ -74,7 +75,10 @@ def test_files_without_cases_have_their_reasons(collect: Collect) -> None:
         "bench_import.py:2: ModuleNotFoundError: No module named 'no_such_package'"
     )
     assert "bench_torn.py:3: it cannot be read as Python" in found.broken["bench_torn.py"]
-    assert len(found.skipped) == len(found.broken) == 2
+    assert found.broken["bench_exit.py"].startswith(
+        "bench_exit.py:2: SystemExit: needs a GPU; to leave the file out"
+    )
+    assert (len(found.skipped), len(found.broken)) == (2, 3)
 
 
 def test_why_a_file_has_no_case() -> None:
