@@ -121,10 +121,19 @@ def benchmark_of(case: str) -> str:
 
 def other_parameters(one: Mapping[str, str], other: Mapping[str, str]) -> str:
     """The names of the parameters whose digests say that the values differ; empty if none does, as far as is
-    known."""
+    known.
+
+    A digest may begin with what it is a digest of, and a space: those of different things say nothing.
+    """
     return ", ".join(
-        name for name, digest in one.items() if digest and other.get(name) not in (None, "", digest)
+        name
+        for name, digest in one.items()
+        if digest and (there := other.get(name)) and there != digest and _kind(there) == _kind(digest)
     )
+
+
+def _kind(digest: str) -> str:
+    return digest.rpartition(" ")[0]
 
 
 def counted_parameters(case: str, digests: Mapping[str, str]) -> str:

@@ -7,8 +7,10 @@ measured, and that base and head never took turns.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -25,6 +27,10 @@ LARGEST = 2**28
 
 SOURCE = "source"
 """The fact of a run that names the tool whose results it has."""
+
+_OF_JSON = "json "
+"""What digests of JSON's values begin with: those in our own runs are of Python's values, and not comparable.
+"""
 
 Samples = tuple[float, ...]
 
@@ -54,7 +60,7 @@ def read_foreign(file: Path) -> Run:
         if isinstance(found, dict) and is_its(found):
             try:
                 return read(file, found)
-            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
                 raise StoreError(
                     f"{file} is not what {tool} writes today: {type(error).__name__}: {error}; measure again with a "
                     "newer version"
@@ -89,7 +95,9 @@ def _pytest_benchmark(file: Path, found: Mapping[str, Any]) -> Run:
     for entry in found["benchmarks"]:
         stats = entry["stats"]
         data = stats.get("data") or [stats[name] for name in ("ld15iqr", "q1", "median", "q3", "hd15iqr")]
-        measurements.append(_measurement(entry["fullname"], 1, _seconds(data), stats["iterations"]))
+        one = _measurement(entry["fullname"], 1, _seconds(data), stats["iterations"])
+        params = {str(name): _digest(value) for name, value in (entry.get("params") or {}).items()}
+        measurements.append(replace(one, digests=params))
     lacks = (
         "one process measured each benchmark, its rounds one after the other: how much processes differ is not in "
         "it, and no difference can be shown; its interval is the range of nearly all rounds of both sides"
@@ -97,6 +105,17 @@ def _pytest_benchmark(file: Path, found: Mapping[str, Any]) -> Run:
     machine = found.get("machine_info") or {}
     facts = {"started": found.get("datetime", ""), "python": machine.get("python_version", "")}
     return _run(file, "pytest-benchmark", facts, measurements, (lacks,))
+
+
+def _digest(value: object) -> str:
+    """Equal for equal values of a parameter, whose names may only count them (``shape0``); empty if unknown.
+
+    What is no JSON stands there as its ``repr``, which may have an address or be cut short.
+    """
+    text = json.dumps(value, sort_keys=True)
+    if "UNSERIALIZABLE[" in text and re.search(r"\b0x[0-9a-fA-F]{4,}\b|\.\.\.", text):
+        return ""
+    return _OF_JSON + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _pyperf(file: Path, found: Mapping[str, Any]) -> Run:

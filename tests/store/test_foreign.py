@@ -11,7 +11,7 @@ import pytest
 
 from harness.judge.group import Axis, columns
 from harness.judge.runs import compare_runs
-from harness.model import BASELINE, Differs, Measurement, Trial
+from harness.model import BASELINE, Differs, Measurement, Trial, other_parameters
 from harness.store import Run, StoreError
 from harness.store import foreign as module
 from harness.store.foreign import aligned, read_foreign
@@ -174,6 +174,53 @@ def test_names_beside_ours(tmp_path: Path) -> None:
     twice["benchmarks"] += pytest_benchmark(1.0, name="more/test_a.py::test_a[1]")["benchmarks"]
     kept, _ = aligned([read_foreign(written(tmp_path, twice)), ours])
     assert len({each.case for each in kept.measurements}) == 2
+
+
+def _with_params(folder: Path, name: str, value: object) -> Run:
+    found = pytest_benchmark(1.0, 2.0, name="test_a.py::test_a[shape0]")
+    found["benchmarks"][0]["params"] = {"shape": value}
+    return read_foreign(written(folder, found, name))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ([64, 64], [64, 64], ""),
+        ([64, 64], [512, 512], "other parameters: shape has another value in b.json"),
+        ("UNSERIALIZABLE[torch.float32]", "UNSERIALIZABLE[torch.float16]", "other parameters: shape"),
+        (
+            "UNSERIALIZABLE[<Conf at 0x7f32d0>]",
+            "UNSERIALIZABLE[<Conf at 0x7f32d0>]",
+            "by their position alone",
+        ),
+        (
+            "UNSERIALIZABLE[tensor([0, ..., 0])]",
+            "UNSERIALIZABLE[tensor([0, ..., 0])]",
+            "by their position alone",
+        ),
+    ],
+)
+def test_a_counted_name_with_another_value_is_not_paired(
+    tmp_path: Path, before: object, after: object, words: str
+) -> None:
+    """pytest numbers values without a name of their own; JSON has what they were."""
+    runs = [
+        (name, _with_params(tmp_path, name, value)) for name, value in (("a.json", before), ("b.json", after))
+    ]
+    compared = compare_runs(columns(runs, Axis.RUN), Axis.RUN)
+    reasons = [str(one) for one in compared.incomparable]
+    assert len(compared.lines) == (not words)
+    assert len(reasons) == bool(words) and all(words in reason for reason in reasons)
+
+
+def test_values_here_and_in_json_are_not_compared(tmp_path: Path) -> None:
+    """A run of ours knows Python's values, of which JSON has an image."""
+    trial = Trial(BASELINE, samples={"seconds": (1.0,)})
+    ours = Measurement(
+        "test_a.py::test_a[shape0]", "a", 1, trials=(trial,), digests={"shape": "0123456789abcdef"}
+    )
+    (theirs,) = _with_params(tmp_path, "a.json", [64, 64]).measurements
+    assert theirs.digests["shape"] and other_parameters(ours.digests, theirs.digests) == ""
 
 
 def test_one_process_shows_no_difference(tmp_path: Path) -> None:
