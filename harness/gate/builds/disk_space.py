@@ -3,6 +3,7 @@ made."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
@@ -23,6 +24,9 @@ ELSEWHERE = "set TMPDIR to a writable folder with more space"
 
 _SPARE = 64 * 2**20
 """Bytes for environments, logs and what builds leave behind."""
+
+_SPARE_FILES = 500
+"""Files of environments, logs and what builds leave behind."""
 
 _NOTICEABLE = 10 * 2**20
 """Bytes that take a noticeable time to copy."""
@@ -94,8 +98,8 @@ def check_space(
             f"benchmarks do not read it, or raise the limit in {configuration.file}: [tool.harness] "
             'untracked-limit = "8 GiB"'
         )
-    tracked = sum(repository.contents(checkout.revision.commit).size for checkout in checkouts)
-    needed = tracked + (0 if cloned else untracked.size) + _SPARE
+    tracked = [repository.contents(checkout.revision.commit) for checkout in checkouts]
+    needed = sum(each.size for each in tracked) + (0 if cloned else untracked.size) + _SPARE
     free = shutil.disk_usage(folder).free
     if free < needed:
         copies = f", {_described(untracked)}" if untracked.size > _NOTICEABLE else ""
@@ -103,8 +107,20 @@ def check_space(
             f"the file system of {folder.parent} has {quantity(free, 'B')} left, and both sides need "
             f"{quantity(needed, 'B')} (their worktrees{copies}); {ELSEWHERE}"
         )
+    files_needed = sum(each.count for each in tracked) + untracked.count + _SPARE_FILES
+    if (left := files_left(folder)) is not None and left < files_needed:
+        raise LaunchError(
+            f"the file system of {folder.parent} takes {counted(left, 'more file')}, and both sides need "
+            f"{files_needed} (their worktrees, {counted(untracked.count, 'file')} that git does not track); {ELSEWHERE}"
+        )
     if untracked.size > _NOTICEABLE:
         note(f"copying {_described(untracked)} for head")
+
+
+def files_left(folder: Path) -> int | None:
+    """How many more files the file system of a folder takes; None where it has no such limit."""
+    has = os.statvfs(folder)
+    return has.f_favail if has.f_files else None
 
 
 def _described(untracked: Amount) -> str:

@@ -117,8 +117,9 @@ class PathChange:
 
 @dataclass(frozen=True, slots=True)
 class CommitContents:
-    """What is in a commit: the bytes of all its files, and its submodules' commits by path."""
+    """What is in a commit: its files, their bytes together, and its submodules' commits by path."""
 
+    count: int
     size: int
     submodules: Mapping[str, str]
 
@@ -212,7 +213,7 @@ class Repository:
 
     def contents(self, commit: str) -> CommitContents:
         """What is in a commit; in a partial clone no bytes are counted. Raises GitFailed."""
-        size, submodules = 0, {}
+        count, size, submodules = 0, 0, {}
         # Git would fetch files one by one to find their sizes.
         long = () if self._partial() else ("-l",)
         for entry in self._git("ls-tree", "-r", "-z", "--full-tree", *long, commit).split("\0"):
@@ -221,9 +222,11 @@ class Repository:
                 mode, _, name, *length = facts.split()
                 if mode == "160000":
                     submodules[path] = name
-                elif length and length[0].isdigit():
+                    continue
+                count += 1
+                if length and length[0].isdigit():
                     size += int(length[0])
-        return CommitContents(size, submodules)
+        return CommitContents(count, size, submodules)
 
     def _partial(self) -> bool:
         """Whether this is a clone without all files of the past, which git fetches when it needs them."""

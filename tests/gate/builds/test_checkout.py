@@ -326,3 +326,19 @@ def test_a_disk_that_is_too_small(repo: Repo, tmp_path: Path, monkeypatch: pytes
     )
     usage = usage._replace(free=2**26 + 2**22 + 2**10)
     assert checked(repo, tmp_path, Configuration()) == []
+
+
+def test_a_disk_that_takes_no_more_files(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many small files use up what a file system has for their names before they use up its bytes."""
+    repo.write({f"data/{number}": "" for number in range(20)})
+    # Two files on either side, and what environments take.
+    monkeypatch.setattr(disk_space, "files_left", lambda folder: 2 * 2 + 20 + 499)
+    with pytest.raises(LaunchError) as caught:
+        checked(repo, tmp_path, Configuration())
+    assert str(caught.value).startswith(
+        f"the file system of {tmp_path.parent} takes 523 more files, and both sides need 524 (their worktrees, 20 "
+        "files that git does not track); set TMPDIR to"
+    )
+    for enough in (524, None):
+        monkeypatch.setattr(disk_space, "files_left", lambda folder, enough=enough: enough)
+        assert checked(repo, tmp_path, Configuration()) == []
