@@ -73,7 +73,7 @@ class BaseRevision:
     def _may_have(self, case: str, variant: str) -> bool:
         """By its own collection; what that leaves open, it may have."""
         function = benchmark_of(case)
-        if self.collection is None or self.collection.collected.why_absent(_path(function)) is not None:
+        if self.collection is None or self.collection.collected.why_absent(function) is not None:
             return True
         if case in self.collection.cases:
             return not variant or variant in self.collection.cases[case]
@@ -92,7 +92,7 @@ class BaseRevision:
             return here
         if self.collection is None:
             return ""
-        match self.collection.collected.why_absent(_path(function)):
+        match self.collection.collected.why_absent(function):
             case Status.SKIPPED, reason:
                 return reason
         return self.collection.skipped.get(case) or self.collection.unavailable.get(case, {}).get(variant, "")

@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.gate.case_state import CaseState, CaseStatus
 from harness.gate.decision import Decision
 from harness.measure.correctness import WrongResult
-from harness.model import Collected, Side, Status
+from harness.model import Collected, Side, Status, benchmark_of
 from harness.processes.cpu_limit import CpuLimit
 from harness.processes.launch import measuring_environment, pytest_command
 from harness.processes.live import ChannelClosed, LiveProcess, Reaper, exit_reason
@@ -235,7 +235,7 @@ class WorkerPair:
     def _without(self, side: Side, case: str) -> CaseState:
         """The state of a case that a side does not list: its file skips itself or is broken there, or lacks
         it."""
-        match self.collected[side].why_absent(case.partition("::")[0]):
+        match self.collected[side].why_absent(benchmark_of(case)):
             case Status.SKIPPED, reason:
                 return CaseState(status=CaseStatus.SKIPPED, reason=reason)
             case _, reason:

@@ -72,7 +72,7 @@ class GateState:
         for function, claim in self._by_function.items():
             if function in found:
                 continue
-            status, reason = pair.collected[Side.HEAD].why_absent(claim.path) or absent_case(claim)
+            status, reason = pair.collected[Side.HEAD].why_absent(function) or absent_case(claim)
             if status is not Status.SKIPPED:
                 why = NotCompared.HEAD_FAILED
             elif self.before is not None and self.before.cases(function):

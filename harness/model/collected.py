@@ -13,17 +13,20 @@ from harness.model.measurement import Status
 class Collected:
     """The cases that were found, and why files have none.
 
-    ``broken`` holds what could not be imported, ``skipped`` what skips itself as a whole; each maps a file,
-    or a folder for all of its files, relative to the folder of benchmarks, to the reason.
+    ``broken`` holds what could not be imported, ``skipped`` what skips itself as a whole or was deselected;
+    each maps a benchmark (``path::function``), a file, or a folder for all of its files, relative to the
+    folder of benchmarks, to the reason.
     """
 
     cases: tuple[str, ...] = ()
     broken: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
 
-    def why_absent(self, path: str) -> tuple[Status, str] | None:
-        """Whether a file as a whole was skipped or failed, and why; None where it was imported."""
-        for place in (path, *map(str, PurePosixPath(path).parents)):
+    def why_absent(self, name: str) -> tuple[Status, str] | None:
+        """Whether a benchmark, or a file as a whole, was skipped or failed, and why; None where it was
+        imported."""
+        path = name.partition("::")[0]
+        for place in (name, path, *map(str, PurePosixPath(path).parents)):
             if place in self.broken:
                 return Status.FAILED, self.broken[place]
             if place in self.skipped:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.claims.file import PATTERN, PREFIX
-from harness.model import FIXTURE, Measurement
+from harness.model import FIXTURE, Measurement, benchmark_of
 from harness.plugin.benchmark import BenchmarkFixture, MeasuredCall, seed_everything
 from harness.plugin.collection import (
     DRIVEN,
@@ -51,6 +51,12 @@ LONGEST_VARIABLE = 10_000
 """Characters of a variable that is still left as it is; Linux starts no process with one of 128 KiB."""
 
 SESSION = pytest.StashKey[Session]()
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
+
+DESELECTED = (
+    "deselected by a hook (pytest_collection_modifyitems) of the repository's conftest.py or of a plug-in"
+)
+"""Why a benchmark is not among those that pytest is about to run, though its file has it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -101,12 +107,21 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     return file
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Remember what a file has, of which hooks of others may leave something out."""
+    item.config.stash.setdefault(COLLECTED, []).append(item)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Have the driver choose the cases to measure, and their order."""
     driver = config.stash[SESSION]
     if isinstance(driver, DrivenSession):
-        chosen = driver.choose({case_of(item): item for item in items if claim_of(item)})
+        here = {case_of(item): item for item in items if claim_of(item)}
+        before = (case_of(item) for item in config.stash.get(COLLECTED, ()) if claim_of(item))
+        for function in {*map(benchmark_of, before)} - {*map(benchmark_of, here)}:
+            driver.not_collected(function, skipped=True, reason=DESELECTED)
+        chosen = driver.choose(here)
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
 

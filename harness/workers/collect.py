@@ -68,7 +68,7 @@ class Collection:
         for claim in claims:
             function = f"{claim.path}::{claim.function}"
             if function not in found:
-                status, reason = self.collected.why_absent(claim.path) or absent_case(claim)
+                status, reason = self.collected.why_absent(function) or absent_case(claim)
                 (self.skipped if status is Status.SKIPPED else self.failed)[function] = reason
 
     def absent(self, claims: Sequence[Claim]) -> list[Measurement]:

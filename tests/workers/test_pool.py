@@ -484,12 +484,13 @@ def test_nothing_can_be_collected(script: Started) -> None:
 def test_every_benchmark_is_accounted_for() -> None:
     """A benchmark without a case has its file's reason, or that pytest found none; those with cases are left
     alone."""
-    paths = ("in/a.py", "in/b.py", "c.py", "d.py", "e.py")
+    paths = ("in/a.py", "in/b.py", "c.py", "d.py", "e.py", "f.py")
     claims = [Claim(path, "a tip", path, "bench") for path in paths]
     called = Collection(
         cases={"e.py::bench[1]": ("baseline",)},
         collected=Collected(
-            broken={"in": "no such fixture", "e.py": "not this one's"}, skipped={"c.py": "no GPU"}
+            broken={"in": "no such fixture", "e.py": "not this one's"},
+            skipped={"c.py": "no GPU", "f.py::bench": "deselected"},
         ),
     )
     called.account_for(claims)
@@ -498,10 +499,11 @@ def test_every_benchmark_is_accounted_for() -> None:
         "in/b.py::bench": "no such fixture",
         "d.py::bench": NO_CASE,
     }
-    assert called.skipped == {"c.py::bench": "no GPU"}
+    assert called.skipped == {"c.py::bench": "no GPU", "f.py::bench": "deselected"}
     assert {(m.case, m.status) for m in called.absent(claims)} == {
         ("in/a.py::bench", Status.FAILED),
         ("in/b.py::bench", Status.FAILED),
         ("d.py::bench", Status.FAILED),
         ("c.py::bench", Status.SKIPPED),
+        ("f.py::bench", Status.SKIPPED),
     }
