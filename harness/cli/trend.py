@@ -73,9 +73,16 @@ def _trend(options: argparse.Namespace) -> int:
     groups: dict[Kind, _Group] = {}
     wanted = frozenset(word for part in options.claims for word in part.split(",") if word)
     empty = 0
+    unreadable: list[str] = []
     last: Kind | None = None
     for entry in (run for each in chosen for run in runs_of(each)):
-        found = open_entry(entry, telemetry=False)
+        try:
+            found = open_entry(entry, telemetry=False)
+        except StoreError as error:
+            if options.run:  # what was asked for must be there
+                raise
+            unreadable.append(str(error))
+            continue
         if not found.measurements:
             empty += 1
             continue
@@ -83,6 +90,8 @@ def _trend(options: argparse.Namespace) -> int:
         group = groups.setdefault(last, _Group(TrendBuilder(options.effect, wanted)))
         group.trends.add(found)
         group.runs.append(TrendRun(entry.label, entry.started, found.environment, found.warnings))
+    if last is None and unreadable:
+        raise StoreError(unreadable[-1])
     if last is None:
         complain(f"none of {counted(len(chosen), 'run')} in {options.results} holds a finished measurement")
         return CANNOT_JUDGE
@@ -93,7 +102,8 @@ def _trend(options: argparse.Namespace) -> int:
         claims = f"claims {', '.join(sorted(wanted))}" if wanted else "any claim"
         complain(f"no run of this machine has a level of {claims}; {advised('list')} names the claims")
         return CANNOT_JUDGE
-    left_out = [_left_out(other, kind, its) for other, its in groups.items() if other != kind]
+    left_out = [f"a run that cannot be read: {why}" for why in unreadable]
+    left_out += [_left_out(other, kind, its) for other, its in groups.items() if other != kind]
     left_out += [f"{counted(empty, 'run')} without a finished measurement"] if empty else []
     left_out += [
         f"{counted(runs, 'run')} of {case}: other parameters under the same name"

@@ -488,12 +488,29 @@ def test_bad_records_name_file_and_line(
 ) -> None:
     """Every command answers a bad record with one line that names file and line, and exit status 2."""
     spoil(results / "2026-01-02_10-00-00", kind)
-    runs = {"compare": ["2026-01-01", "2026-01-02"], "trend": []}.get(command, ["2026-01-02"])
+    runs = {"compare": ["2026-01-01", "2026-01-02"], "trend": ["--run", "2026-01-02"]}.get(
+        command, ["2026-01-02"]
+    )
     status, _, err = ran(capsys, command, *runs)
     assert status == 2
     assert f"{file}:{line} " in err
     assert len(err.splitlines()) == 1
     assert len(err) < 700
+
+
+def test_a_trend_leaves_out_what_cannot_be_read(results: Path, capsys: Captured) -> None:
+    """It is named, and the others are shown; if there is no other, it is the error."""
+    spoil(results / "2026-01-02_10-00-00", "NaN")
+    status, out, _ = ran(capsys, "trend")
+    assert status == 0
+    assert "a run that cannot be read: " in " ".join(out.split()) and "invocation-001.jsonl:2" in "".join(
+        out.split()
+    )
+    for folder in results.iterdir():
+        if folder.name != "2026-01-02_10-00-00" and folder.is_dir():
+            shutil.rmtree(folder)
+    status, _, err = ran(capsys, "trend")
+    assert status == 2 and "invocation-001.jsonl:2 " in err
 
 
 @pytest.mark.parametrize("kind", ["empty", "torn only"])
