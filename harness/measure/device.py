@@ -1,4 +1,7 @@
-"""The device to measure on, by the name that a user typed; a GPU always has its index."""
+"""The device to measure on: by the name that a user typed, shared with another process, still of use.
+
+A GPU always has its index.
+"""
 
 from __future__ import annotations
 
@@ -38,3 +41,23 @@ def indexed(device: torch.device) -> torch.device:
     if device.type != "cuda" or device.index is not None:
         return device
     return torch.device("cuda", torch.cuda.current_device() if torch.cuda.is_initialized() else 0)
+
+
+def share_device(device: torch.device) -> None:
+    """Leave the other side of a gate its half of the device's memory: both keep theirs all the time."""
+    import torch
+
+    torch.cuda.set_per_process_memory_fraction(0.48, device)
+
+
+def poisoned(device: torch.device) -> bool:
+    """Whether the CUDA context of this process has failed for good, as after a device-side assertion."""
+    if device.type != "cuda":
+        return False
+    import torch
+
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        return True
+    return False

@@ -121,7 +121,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         before = (case_of(item) for item in config.stash.get(COLLECTED, ()) if claim_of(item))
         for function in {*map(benchmark_of, before)} - {*map(benchmark_of, here)}:
             driver.not_collected(function, skipped=True, reason=DESELECTED)
-        chosen = driver.choose(here)
+        apart = {case for case, item in here.items() if (claim := claim_of(item)) and claim.apart}
+        chosen = driver.choose(here, apart)
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
 
@@ -188,6 +189,11 @@ def pytest_make_collect_report(
             place_of(collector), skipped=report.skipped, reason=reason
         )
     return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End what the session started."""
+    session.config.stash[SESSION].close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import gc
 import os
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
 from harness import store
 from harness.measure.case import MeasureOptions, measure
 from harness.measure.counting import count
+from harness.measure.device import poisoned, share_device
 from harness.measure.failure import logged
 from harness.measure.isolated import measure_isolated
 from harness.measure.limits import RoundLimits
@@ -28,6 +29,7 @@ from harness.plugin.digests import digests
 from harness.plugin.results import sketch
 from harness.plugin.served import serve_side, serve_variant
 from harness.plugin.session import Session, launch
+from harness.processes.fork_server import ForkServer, available, fork_server
 from harness.processes.live import Channel
 from harness.workers.codec import Failure, FailureKind, Message, must_receive, send
 from harness.workers.protocol import (
@@ -53,9 +55,6 @@ from harness.workers.protocol import (
 )
 from harness.workers.turns import own_processes
 
-if TYPE_CHECKING:
-    import torch
-
 POISONED = 70
 """Exit status of a process that gave up because its CUDA context had failed."""
 
@@ -76,26 +75,32 @@ class DrivenSession(Session):
         self._digests: dict[str, dict[str, str]] = {}
         self._broken: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
+        self._forks: ForkServer | None = None
 
     def not_collected(self, place: str, *, skipped: bool, reason: str) -> None:
         """Keep it until everything was collected."""
         (self._skipped if skipped else self._broken)[place] = reason
 
-    def choose(self, items: Mapping[str, Item]) -> list[Item]:
-        """Report what is here, wait for the plan, and give its items in the order to run."""
+    def choose(self, items: Mapping[str, Item], apart: Collection[str] = ()) -> list[Item]:
+        """Report what is here, wait for the plan, and give its items in the order to run.
+
+        ``apart`` are the cases whose variants have processes of their own. Such processes are forked here,
+        before anything runs, and this returns in each of them, too.
+        """
         # What was imported stays: collecting before every measurement need not look through it again. Done
         # before it is reported: several processes start side by side.
         gc.collect()
         gc.freeze()
         gc.enable()
         self._send(Ready(Collected(tuple(items), self._broken, self._skipped)))
-        plan = must_receive(self._channel)
-        assert isinstance(plan, Plan), plan
-        self._plan, self._device_name, self.data = plan, plan.device, plan.data
-        try:
-            self.device()
-        except pytest.UsageError as error:
-            self._refuse(error)
+        plan = self._planned()
+        if isinstance(plan, MeasurePlan) and not {*apart}.isdisjoint(plan.cases) and self._can_fork():
+            forks = fork_server()
+            if isinstance(forks, Channel):
+                self._channel = forks
+                plan = self._planned()
+            else:
+                self._forks = forks
         wanted = [case for case in plan.cases if case in items]
         # Before anything runs: a benchmark may change what it was given.
         self._digests = {case: digests(items[case]) for case in wanted}
@@ -117,6 +122,26 @@ class DrivenSession(Session):
 
                 self._send(EnvironmentFound(self._environment(), unusable_gpu() or ""))
         return [items[case] for case in wanted]
+
+    def _planned(self) -> Plan:
+        """Wait for the plan, and find the device that it names."""
+        plan = must_receive(self._channel)
+        assert isinstance(plan, Plan), plan
+        self._plan, self._device_name, self.data = plan, plan.device, plan.data
+        try:
+            self.device()
+        except pytest.UsageError as error:
+            self._refuse(error)
+        return plan
+
+    def _can_fork(self) -> bool:
+        return self.device().type == "cpu" and available()
+
+    def close(self) -> None:
+        """End what this session started."""
+        if self._forks is not None:
+            self._forks.close()
+            self._forks = None
 
     def _environment(self) -> dict[str, Any]:
         """The fingerprint, and on what of it this process measures."""
@@ -238,7 +263,7 @@ class DrivenSession(Session):
             memory=options.memory,
             first=options.first,
             snapshots=snapshots,
-            own_processes=own_processes(launch(self, case, target, root)),
+            own_processes=own_processes(launch(self, case, target, root), self._forks),
         )
 
     def _keep(self, measurement: Measurement) -> None:
@@ -269,23 +294,3 @@ def _found(case: str, spec: BenchmarkSpec) -> CaseFound:
         name: given.reason for name, given in spec.variants.items() if isinstance(given, Unavailable)
     }
     return CaseFound(case, tuple(spec.variants), unavailable)
-
-
-def share_device(device: torch.device) -> None:
-    """Leave the other side of a gate its half of the device's memory: both keep theirs all the time."""
-    import torch
-
-    torch.cuda.set_per_process_memory_fraction(0.48, device)
-
-
-def poisoned(device: torch.device) -> bool:
-    """Whether the CUDA context of this process has failed for good, as after a device-side assertion."""
-    if device.type != "cuda":
-        return False
-    import torch
-
-    try:
-        torch.cuda.synchronize(device)
-    except RuntimeError:
-        return True
-    return False

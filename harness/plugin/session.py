@@ -63,6 +63,9 @@ class Session:
     def without_measurement(self, case: str, claim: Claim, *, skipped: bool, reason: str) -> None:
         """A case ended without a measurement; in plain pytest its own report has it."""
 
+    def close(self) -> None:
+        """The last benchmark has ended."""
+
     def measure(
         self, case: str, claim: Claim, spec: BenchmarkSpec, target: str, root: Path
     ) -> Measurement | None:

@@ -21,9 +21,12 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.processes.fork_server import ForkedProcess, ForkServer
 
 CHANNEL_VARIABLE = "TIPBENCH_CHANNEL"
 TEMPORARY_VARIABLE = "TIPBENCH_TEMPORARY"
@@ -48,6 +51,11 @@ class Channel:
         if not named:
             return None
         reading, writing = map(int, named.split(","))
+        return cls.of(reading, writing)
+
+    @classmethod
+    def of(cls, reading: int, writing: int) -> Channel:
+        """The channel over two pipes that this process was given."""
         for descriptor in (reading, writing):
             os.set_inheritable(descriptor, False)
         channel = cls(reading, writing)
@@ -182,7 +190,11 @@ class Reaper:
 
 
 class LiveProcess:
-    """A child process with a channel, in a session and group of its own."""
+    """A process with a channel, in a session and group of its own.
+
+    It is started by ``command`` in ``folder``, or, if ``forks`` is given, forked by that. What it prints goes
+    to ``log``. Raises OSError where there can be no process.
+    """
 
     def __init__(
         self,
@@ -192,30 +204,20 @@ class LiveProcess:
         environment: Mapping[str, str],
         log: Path | None = None,
         folder: Path | None = None,
+        forks: ForkServer | None = None,
     ) -> None:
         ours_in, theirs_out = os.pipe()
         theirs_in, ours_out = os.pipe()
-        output: IO[bytes] | int = log.open("ab") if log else subprocess.DEVNULL
+        variables = {**environment, TEMPORARY_VARIABLE: str(guard.folder)}
+        self._process: subprocess.Popen[bytes] | ForkedProcess
         try:
-            self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={
-                    **environment,
-                    CHANNEL_VARIABLE: f"{theirs_in},{theirs_out}",
-                    TEMPORARY_VARIABLE: str(guard.folder),
-                },
-                pass_fds=(theirs_in, theirs_out),
-                start_new_session=True,
-                cwd=folder,
-            )
+            if forks is None:
+                self._process = _started(command, variables, (theirs_in, theirs_out), log, folder)
+            else:
+                self._process = forks.fork(variables, (theirs_in, theirs_out), log)
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
-            if not isinstance(output, int):
-                output.close()
         self.channel = Channel(ours_in, ours_out)
         self.pid = self._process.pid
         self._guard = guard
@@ -259,6 +261,27 @@ class LiveProcess:
             return  # the number of the group may be another group's by now
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+
+def _started(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    channel: tuple[int, int],
+    log: Path | None,
+    folder: Path | None,
+) -> subprocess.Popen[bytes]:
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(log.open("ab")) if log else subprocess.DEVNULL
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**environment, CHANNEL_VARIABLE: "{},{}".format(*channel)},
+            pass_fds=channel,
+            start_new_session=True,
+            cwd=folder,
+        )
 
 
 def exit_reason(status: int) -> str:

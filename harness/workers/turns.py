@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from harness.measure.runner import TreeUsage
 from harness.model import Claim
@@ -19,6 +20,9 @@ from harness.processes.live import LiveProcess, Reaper
 from harness.workers.client import RemoteRunner, WorkerClient
 from harness.workers.codec import Message, send
 from harness.workers.protocol import VariantReady
+
+if TYPE_CHECKING:
+    from harness.processes.fork_server import ForkServer
 
 Launch = Callable[[str], tuple[Sequence[str], Message]]
 """From a variant's name to the command line that starts its process, and the plan for that process."""
@@ -34,8 +38,10 @@ class TakingTurns:
         environment: Mapping[str, str],
         timeout: float,
         watch: Callable[[int], TreeUsage] | None = None,
+        forks: ForkServer | None = None,
     ) -> None:
         self._launch = launch
+        self._forks = forks
         # Equal in all processes of a set: the order of sets and dicts of strings must not be what differs
         # between them.
         self._environment = {**environment, "PYTHONHASHSEED": str(int.from_bytes(os.urandom(2), "big"))}
@@ -60,7 +66,11 @@ class TakingTurns:
         # Not by the variant's name, which may hold what a path may not.
         place = self._guard.folder / f"variant-{self._started}"
         process = LiveProcess(
-            command, guard=self._guard, environment=self._environment, log=place.with_suffix(".log")
+            command,
+            guard=self._guard,
+            environment=self._environment,
+            log=place.with_suffix(".log"),
+            forks=self._forks,
         )
         self._stack.callback(process.end)
         send(process.channel, plan)
@@ -78,9 +88,11 @@ class SoleRunner(RemoteRunner):
         super().setup()
 
 
-def own_processes(launch: Launch) -> Callable[[Claim, Sequence[str], ExitStack], dict[str, RemoteRunner]]:
-    """What starts a process for each variant of a case; all of them end with the stack that they are entered
-    into."""
+def own_processes(
+    launch: Launch, forks: ForkServer | None = None
+) -> Callable[[Claim, Sequence[str], ExitStack], dict[str, RemoteRunner]]:
+    """What starts a process for each variant of a case, or has it forked; all of them end with the stack that
+    they are entered into."""
 
     def start(claim: Claim, names: Sequence[str], stack: ExitStack) -> dict[str, RemoteRunner]:
         from harness.probes import ProcessTree
@@ -93,6 +105,7 @@ def own_processes(launch: Launch) -> Callable[[Claim, Sequence[str], ExitStack],
                 # it.
                 timeout=claim.time_limit / 2,
                 watch=ProcessTree if claim.loader else None,
+                forks=forks,
             )
         )
         return {name: turns.start(name) for name in names}

@@ -99,7 +99,7 @@ def _there(name: str) -> bool:
 
 
 def _share(part: Part, device: Any) -> None:
-    from harness.plugin.driven import share_device
+    from harness.measure.device import share_device
 
     share_device(device)
     torch.cuda.set_per_process_memory_fraction(1.0, device)

@@ -66,11 +66,18 @@ def bench_raises(compare):
         raise RuntimeError("no input today")
 '''
 APART = '''"""Live processes take turns."""
+IMPORT = os.urandom(4).hex()
+def noted(work):
+    def set_up():
+        with open("set-up", "a") as file:
+            file.write(f"{IMPORT} {os.getpid()}\\n")
+        return work
+    return prepared(set_up)
 @claim("apart", apart=True)
 @pytest.mark.parametrize("of", [pytest.param(64, id="a name longer than any command line" * 5000)])
 def bench_apart(compare, of):
     a = torch.rand(of, of)
-    compare(baseline=prepared(lambda: lambda: a @ a), again=prepared(lambda: lambda: a @ a),
+    compare(baseline=noted(lambda: a @ a), again=noted(lambda: a @ a),
             crashes=prepared(lambda: os.kill(os.getpid(), signal.SIGKILL)), same=torch.equal)
 '''
 SMOKE = ("bench", "--profile", "smoke", "--device", "cpu", "--budget", "1h")
@@ -202,6 +209,17 @@ def test_variants_apart_have_processes_of_their_own(
     again, crashes = measurement.trial("again"), measurement.trial("crashes")
     assert again and len(again.samples["seconds"]) == 2
     assert crashes and crashes.status is Status.FAILED and "SIGKILL" in crashes.reason
+
+
+def test_variants_apart_are_imported_once(trouble: tuple[subprocess.CompletedProcess[str], Run]) -> None:
+    """Two processes, forked from one that had imported the file; those that weigh are started."""
+    _, run = trouble
+    lines = (run.folder.parents[1] / "set-up").read_text().splitlines()
+    processes: dict[str, set[str]] = {}
+    for line in lines:
+        imported, pid = line.split()
+        processes.setdefault(imported, set()).add(pid)
+    assert max(len(pids) for pids in processes.values()) == 2, lines
 
 
 def test_kill_9_in_the_middle_of_a_run_loses_only_what_was_in_flight(tmp_path: Path) -> None:

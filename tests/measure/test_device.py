@@ -9,8 +9,7 @@ import torch
 
 from harness.errors import UsageError
 from harness.loading.loaders.dali import PipelineLoader
-from harness.measure.device import chosen, indexed
-from harness.plugin.driven import share_device
+from harness.measure.device import chosen, indexed, share_device
 from harness.plugin.session import Session
 from harness.tune.messages import LoaderPlan
 from harness.tune.worker import LoaderWorker

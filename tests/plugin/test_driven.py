@@ -156,6 +156,65 @@ def test_garbage_is_collected_again_once_all_is_imported(session: Sessions, meas
     assert gc.get_freeze_count() >= before + len(imported)
 
 
+class Forks(Driver):
+    """A server that forks, or the channel of a process that it has forked."""
+
+    closed = 0
+
+    def close(self) -> None:
+        """Count it."""
+        self.closed += 1
+
+
+@pytest.mark.parametrize(
+    ("apart", "device", "possible", "forks"),
+    [
+        ({CASE}, "cpu", True, True),
+        ({"y.py::bench_y"}, "cpu", True, False),
+        ({CASE}, "cuda", True, False),
+        ({CASE}, "cpu", False, False),
+    ],
+    ids=["apart", "another case is", "a GPU", "an old kernel"],
+)
+def test_what_is_forked_for(
+    measuring: MeasurePlan,
+    monkeypatch: pytest.MonkeyPatch,
+    apart: set[str],
+    device: str,
+    possible: bool,
+    forks: bool,
+) -> None:
+    """Variants apart of a case to measure, on a CPU, where it can be done; the server ends with the
+    session."""
+    server, made = Forks(), session_of(Driver(measuring), device)
+    monkeypatch.setattr(made, "_environment", dict)
+    monkeypatch.setattr(driven, "available", lambda: possible)
+    monkeypatch.setattr(driven, "fork_server", lambda: server)
+    assert made.choose({CASE: "the item"}, apart) == ["the item"]
+    made.close()
+    made.close()
+    assert server.closed == forks
+
+
+def test_a_forked_process_has_a_plan_of_its_own(
+    measuring: MeasurePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes that from its own channel, reports to that, and has no server to end."""
+    channel = Forks(VariantPlan(*ON, variant="tip"), RequestSetup("tip"), Stop())
+    monkeypatch.setattr(driven, "available", lambda: True)
+    monkeypatch.setattr(driven, "fork_server", lambda: channel)
+    monkeypatch.setattr(driven, "Channel", Forks)
+    near = Driver(measuring)
+    made = session_of(near)
+    items = {"y.py::bench_y": "another", CASE: "the item"}
+    assert made.choose(items, {CASE}) == ["the item"]
+    run(made, tip=lambda: 1)
+    made.close()
+    assert channel.closed == 0
+    assert [type(message) for message in near.received] == [Ready]
+    assert isinstance(channel.received[0], VariantReady)
+
+
 def test_a_measured_case_is_recorded_and_reported(
     session: Sessions, measuring: MeasurePlan, tmp_path: Path
 ) -> None:
