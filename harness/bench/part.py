@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from harness import store
 from harness.bench.resume import Resumption
@@ -44,7 +45,7 @@ class RunPart:
     def open(self, claims: Sequence[Claim], command: Sequence[str], python: str) -> store.Writer:
         """The record of this part, with its first line. Raises StoreError."""
         settings = self._settings
-        facts = {
+        facts: dict[str, Any] = {
             "command": list(command),
             "budget": settings.part_seconds,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),

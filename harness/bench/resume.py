@@ -74,23 +74,7 @@ class Resumption:
 
     def check_environment(self, environment: Mapping[str, object]) -> None:
         """Raises OtherEnvironment if this is not where the run was measured, as far as it says where."""
-        then, now = leaves(self.run.environment), leaves(environment)
-        found = [
-            name for name in dict.fromkeys((*then, *now)) if then.get(name) != now.get(name) and _counts(name)
-        ]
-        if not then or not found:  # it was killed before it knew where it is
-            return
-        if "machine_id" in found:
-            there, here = then.get("machine_id"), now.get("machine_id")
-            raise OtherEnvironment(
-                f"{self.run.folder} was measured on another machine ({there}; this one is {here}): resume it there, or "
-                f"measure anew: {advised('bench')}"
-            )
-        words = [f"{name}: {then.get(name, 'absent')} -> {now.get(name, 'absent')}" for name in found]
-        raise OtherEnvironment(
-            f"{self.run.folder} was measured in another environment ({_some(words, '; ')}): restore that, or "
-            f"measure anew: {advised('bench')}"
-        )
+        check_same(self.run.environment, environment, self.run.folder, f"measure anew: {advised('bench')}")
 
     def fill(self, schedule: Schedule, traces: Traces) -> None:
         """Give the schedule what was measured, weighed and traced already."""
@@ -119,6 +103,31 @@ class Resumption:
         for path in self.run.folder.iterdir():
             if any(number >= self.process for number in _numbers(_PROCESS_LOG, [path.name])):
                 path.unlink()
+
+
+def check_same(then: Mapping[str, object], now: Mapping[str, object], folder: Path, otherwise: str) -> None:
+    """Raises OtherEnvironment if an environment differs from the one that is recorded in ``folder``.
+
+    Nothing is recorded where a process was killed before it knew where it is. ``otherwise`` is what can be
+    done instead.
+    """
+    before, here = leaves(then), leaves(now)
+    found = [
+        name
+        for name in dict.fromkeys((*before, *here))
+        if before.get(name) != here.get(name) and _counts(name)
+    ]
+    if not before or not found:
+        return
+    if "machine_id" in found:
+        raise OtherEnvironment(
+            f"{folder} was measured on another machine ({before.get('machine_id')}; this one is "
+            f"{here.get('machine_id')}): resume it there, or {otherwise}"
+        )
+    words = [f"{name}: {before.get(name, 'absent')} -> {here.get(name, 'absent')}" for name in found]
+    raise OtherEnvironment(
+        f"{folder} was measured in another environment ({_some(words, '; ')}): restore that, or {otherwise}"
+    )
 
 
 def request_of(run: Run) -> RunRequest:

@@ -27,7 +27,9 @@ ACCEPTABLE = {
 For time there is a higher ``--target``.
 """
 
-NOT_BESIDE_BASELINE = ("--base", "--base-python", "--base-env", "--head-python", "--head-env", "--threads")
+NOT_BESIDE_BASELINE = (
+    "--base", "--base-python", "--base-env", "--head-python", "--head-env", "--threads", "--resume"
+)  # fmt: skip
 """Options of the two sides: beside ``--baseline`` the saved run is the base, and this code is measured as it
 is."""
 
@@ -51,6 +53,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--baseline", metavar="RUN", help=f"a saved run to compare with instead of a base: {RUN}"
     )
     parser.add_argument(
+        "--resume", metavar="RUN",
+        help=f"go on with a gate that was killed, interrupted or out of time; type it as it was: {RUN}",
+    )  # fmt: skip
+    parser.add_argument(
         "--unchanged-ok", action="store_true",
         help="exit with 0 instead of 3 if nothing under test changed, as in a change of README.md alone",
     )  # fmt: skip
@@ -70,6 +76,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
+    from harness.bench.resume import digests
+    from harness.claims.folder import read
+    from harness.claims.selection import select
     from harness.cli import gating
     from harness.gate.base_revision import read_base
     from harness.gate.builds.check_imports import check_packages_and_benchmarks
@@ -77,6 +86,7 @@ def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
     from harness.gate.builds.side import NothingChanged, SideSpec, variables_from
     from harness.gate.builds.unchanged import refuse_documents_alone
     from harness.gate.pair import SideCommand
+    from harness.gate.resume import request_of
     from harness.gate.settings import GateSettings
     from harness.model import GateNote, Side, text_notes
     from harness.processes.launch import borrow_packages
@@ -87,6 +97,11 @@ def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
     if options.baseline is not None:
         refuse_beside_baseline(options)
         return _against_saved(request, options.baseline, accepted)
+    resumption = None
+    if options.resume is not None:
+        from harness.cli.gate_resuming import resumed_gate
+
+        resumption = stack.enter_context(resumed_gate(options.resume, options.results))
     if options.base is not None and not request.configuration.under_test:
         request = gating.with_guess(request)
     base = SideSpec(options.base, options.base_python, variables_from(options.base_env, "--base-env"))
@@ -134,7 +149,10 @@ def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
         seconds=request.seconds,
         watch=request.watch,
         accepted=accepted,
+        sources=digests(select(read(request.benchmarks), request.select)),
     )
+    if resumption:
+        resumption.check_request(request_of(settings, settings.sources or {}))
 
     def check(sides: Mapping[Side, SideInfo]) -> Sequence[GateNote]:
         if settings.under_test:
@@ -145,7 +163,7 @@ def _gate(options: argparse.Namespace, stack: ExitStack) -> int:
             return [*notes, *text_notes(own)]
         return [*notes, *gating.check_machines(sides)]
 
-    return gating.run_gate(request, settings, check)
+    return gating.run_gate(request, settings, check, resumption)
 
 
 def _against_saved(request: GateRequest, baseline: str, accepted: frozenset[str]) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.bench.resume import OtherEnvironment
 from harness.bench.temporary import check_temporary
 from harness.claims.claim import ClaimError
 from harness.claims.folder import read
@@ -27,6 +28,7 @@ from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK
 from harness.gate.builds.guess import guess_package
 from harness.gate.builds.side import BenchmarksRemoved, NothingChanged, NothingToCompare
 from harness.gate.configuration import Configuration, configuration, option_share, with_targets
+from harness.gate.resume import GateResumption
 from harness.gate.run import GateInterrupted, gate
 from harness.gate.settings import BUDGET, GateSettings
 from harness.judge.gate_verdicts import gone
@@ -107,6 +109,9 @@ def guarded(work: Callable[[ExitStack], int]) -> int:
     except NothingToCompare as error:
         output.complain(f"nothing to compare: {error}")
         return CANNOT_JUDGE
+    except OtherEnvironment as error:
+        output.complain(error)
+        return CANNOT_JUDGE
     except KeyboardInterrupt:
         output.complain("interrupted before anything was measured")
         return INTERRUPTED
@@ -116,16 +121,22 @@ def run_gate(
     request: GateRequest,
     settings: GateSettings,
     check: Callable[[Mapping[Side, SideInfo]], Sequence[GateNote]],
+    resumption: GateResumption | None = None,
 ) -> int:
-    """Measure both sides and finish. ``check`` gets what they run on, and gives notes or raises."""
+    """Measure both sides, or what is missing of a gate that is resumed, and finish. ``check`` gets what they
+    run on, and gives notes or raises."""
     now = datetime.now(UTC).astimezone()
-    folder = new_run_folder(request.results, now)
+    folder = resumption.journal.folder if resumption else new_run_folder(request.results, now)
     progress = GateProgress(request.forms.console())
     try:
         with progress:
-            result = gate(settings, folder, progress, check)
-    except Refused:
-        shutil.rmtree(folder)  # nothing was measured
+            result = gate(settings, folder, progress, check, resumption)
+    except (Refused, OtherEnvironment):
+        # Nothing was measured.
+        if resumption:
+            resumption.discard()
+        else:
+            shutil.rmtree(folder)
         raise
     except NothingChanged as error:
         result = unchanged(str(error), settings.labels, request)

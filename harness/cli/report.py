@@ -211,7 +211,7 @@ def _gate(entry: RunEntry, forms: Forms) -> int:
         result = records.result_from(json.loads(text_of(file)))
     except FileNotFoundError:
         raise StoreError(
-            f"the gate in {entry.folder} did not come to its end: it has no {RESULT_FILE}"
+            f"the gate in {entry.folder} did not come to its end: it has no {RESULT_FILE}; gate --resume goes on"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{file} is not a result of a gate ({error}); gate again") from error

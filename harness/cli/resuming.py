@@ -26,7 +26,7 @@ def resumed(options: argparse.Namespace) -> Iterator[tuple[Settings, Run]]:
     entry = find(options.resume, options.results)
     if entry.gate or entry.side is not None:
         raise UsageError(
-            f"--resume: {entry.label} is a gate, and only runs can be resumed: gate again ({advised('gate')})"
+            f"--resume: {entry.label} is a gate; type the gate as it was, with --resume {entry.label}"
         )
     if entry.is_set:
         raise UsageError(f"--resume: {entry.label} is a set of runs; name one of them: {entry.label}/NODE")

@@ -87,14 +87,21 @@ class Decision:
         measurement = Measurement(
             self.case, self.claim.name, unit, trials=trials, seconds=seconds, blocks=rounds.blocks
         )
-        self.measurements.append(measurement)
-        self.iterations = rounds.iterations
-        self.seconds += seconds
-        base, head = rounds.readings[Side.BASE], rounds.readings[Side.HEAD]
-        for name in EXACT:
-            if name in base and name in head:
-                self.exact[name] = (base[name][0], head[name][0])
+        self.restore([measurement])
         return measurement
+
+    def restore(self, measurements: Sequence[Measurement]) -> None:
+        """Take up what was measured, now or by an earlier part of the gate."""
+        for measurement in measurements:
+            base, head = measurement.trial(BASELINE), measurement.trial(HEAD)
+            if base is None or head is None:
+                continue
+            self.measurements.append(measurement)
+            self.iterations = head.iterations
+            self.seconds += measurement.seconds
+            for name in EXACT:
+                if name in base.exact and name in head.exact:
+                    self.exact[name] = (base.exact[name], head.exact[name])
 
     def _units(self, thresholds: GateThresholds) -> Sequence[Unit]:
         return evidence(self.measurements, HEAD, SECONDS, thresholds.keep).units

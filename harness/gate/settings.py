@@ -24,7 +24,8 @@ class GateSettings:
 
     ``labels`` are the names of the two sides for people, ``before`` what base's own revision has, None if it
     has no revision of its own. ``seconds`` is the time budget; ``watch`` is how often a second the machine is
-    monitored, 0 for not at all; ``accepted`` are exact metrics of which more is accepted.
+    monitored, 0 for not at all; ``accepted`` are exact metrics of which more is accepted. ``sources`` are
+    digests of the benchmark files, None where the gate is not to be resumed.
     """
 
     benchmarks: Path
@@ -40,6 +41,7 @@ class GateSettings:
     selftest: bool = False
     watch: float = WATCH
     accepted: frozenset[str] = frozenset()
+    sources: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,33 +87,50 @@ class GateState:
                     self._settle(case, Uncompared(NotCompared.GONE))
         self._all = [case for case in cases if benchmark_of(case) in self._by_function]
 
-    def enter(self, case: str, states: Mapping[Side, CaseState], changed: str = "") -> None:
+    def restore(self, known: Mapping[tuple[str, str], list[Measurement]]) -> None:
+        """Take up what an earlier part of the gate has measured, and judge it.
+
+        The cases are entered once more: what of them cannot be measured is not recorded.
+        """
+        for (case, variant), measurements in known.items():
+            if benchmark_of(case) in self._by_function:
+                decision = Decision(case, self.claim_of(case), variant)
+                decision.restore(measurements)
+                self._decisions[case, variant] = decision
+        self.decide()
+
+    def enter(self, case: str, states: Mapping[Side, CaseState], changed: str = "") -> list[str]:
         """Both sides are at a case: note what of it is to be decided, and settle what cannot be measured.
 
-        ``changed`` is how head's result differs from base's, if it does.
+        ``changed`` is how head's result differs from base's, if it does. Gives the variants that nothing was
+        known of.
         """
         if case in self._seen:
-            return
+            return []
         base, head, before = states[Side.BASE], states[Side.HEAD], self.before
         if why := case_not_compared(
             base, head, before.of_case(case, base) if before is not None else InBase()
         ):
             self._settle(case, why)
-            return
+            return []
         self._seen.add(case)
         claim = self.claim_of(case)
         if changed:
             wrong = SideStopped(Side.HEAD, changed)
             self._settled.append(GateVerdict(case, claim.name, "", SECONDS, GateOutcome.WRONG, wrong))
-            return
+            return []
         ran = before.measures(case) if before is not None else ()
+        new = []
         for variant in dict.fromkeys([*head.variants, *base.variants, *head.absent, *base.absent, *ran]):
             if variant in head.variants and variant in base.variants:
-                self._decisions[case, variant] = Decision(case, claim, variant)
+                if (case, variant) not in self._decisions:
+                    self._decisions[case, variant] = Decision(case, claim, variant)
+                    new.append(variant)
                 continue
             known = before.of_variant(case, variant, base) if before is not None else InBase()
             reason = variant_not_compared(variant, base, head, known)
             self._settled.append(settled(case, claim.name, variant, reason))
+        return new
 
     def _settle(self, case: str, reason: Uncompared) -> None:
         self._seen.add(case)

@@ -31,8 +31,8 @@ class GateUnits:
     """Measures unit after unit. The budget is used up at ``end``.
 
     ``introduced`` receives what both sides report of themselves before anything is measured. ``number`` is
-    that of the unit in hand, or of the last one. ``idle``: it had no time for any of its measurements.
-    ``first`` is what is known before anything is timed.
+    that of the unit in hand, or of the last one; an earlier part of the gate has those up to ``after``.
+    ``idle``: it had no time for any of its measurements. ``first`` is what is known before anything is timed.
     """
 
     def __init__(
@@ -45,8 +45,9 @@ class GateUnits:
         *,
         end: float,
         introduced: Introduced,
+        after: int = 0,
     ) -> None:
-        self.number = 0
+        self.number = self._before = after
         self.idle = False
         self.first = FirstCheck()
         self._settings = settings
@@ -63,6 +64,11 @@ class GateUnits:
         self._start_up = 0.0
         self._measured = 0
         self._put_off = False
+
+    @property
+    def taken(self) -> int:
+        """How many units were begun."""
+        return self.number - self._before
 
     def late(self, needed: float = 0.0) -> bool:
         """Whether what needs so many seconds would end after the time for units."""
@@ -110,7 +116,7 @@ class GateUnits:
                         f"the {lost.side} side ended before it introduced itself: {lost}"
                     ) from None
         self.idle = self._put_off and self._state.progress() == before
-        if self.number > 1 and self._state.progress() == before and not self._put_off:
+        if self.taken > 1 and self._state.progress() == before and not self._put_off:
             raise WorkerError(f"unit {self.number} measured nothing; see the logs in {self._folder}")
         self._state.mark(self.number, self._monitor.marked)
         self._state.decide()
@@ -140,7 +146,9 @@ class GateUnits:
         for case, states in pair.walk(random):
             if not began:
                 began, self._start_up = True, time.monotonic() - self._began
-            self._state.enter(case, self.first.states(case, states), self.first.changed.get(case, ""))
+            new = self._state.enter(case, self.first.states(case, states), self.first.changed.get(case, ""))
+            if new:
+                store.write_case(writer, case, new)
             self._screen.begins(case, self.number)
             with self._monitor.measuring(case, self.number):
                 self._measure(pair, case, random, writer)
@@ -150,8 +158,7 @@ class GateUnits:
     def _measure(self, pair: WorkerPair, case: str, random: Random, writer: store.Writer) -> None:
         wanted = self._state.wanted(case)
         random.shuffle(wanted)
-        fresh = not any(decision.measurements for decision in wanted)
-        if fresh:
+        if not all(decision.measurements for decision in wanted):
             # Correctness first: before anything is timed, each variant's result is checked against its side's
             # baseline.
             wanted.sort(key=lambda decision: decision.variant != BASELINE)
@@ -160,10 +167,10 @@ class GateUnits:
                 self._put_off = True
                 continue
             self._measured += 1
-            self._measure_variant(pair, decision, random, writer, fresh=fresh)
+            self._measure_variant(pair, decision, random, writer)
 
     def _measure_variant(
-        self, pair: WorkerPair, decision: Decision, random: Random, writer: store.Writer, *, fresh: bool
+        self, pair: WorkerPair, decision: Decision, random: Random, writer: store.Writer
     ) -> None:
         start, claim = time.monotonic(), decision.claim
         limits = self._settings.thresholds.of(claim)
@@ -182,7 +189,7 @@ class GateUnits:
                         wider=decision.wider(limits, len(self._state.decisions)),
                     ),
                     decision.iterations,
-                    EXACT if fresh and not claim.loader else (),
+                    () if decision.measurements or claim.loader else EXACT,
                     until=self._end_of_units(),
                     at_least_one=self._measured == 1,
                 ),

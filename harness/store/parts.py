@@ -18,13 +18,13 @@ from pathlib import Path, PurePath
 
 from harness.model import Measurement, SensorSeries, Telemetry, Timeline
 from harness.store.clock_events import annotate
-from harness.store.files import RUN_FILE
+from harness.store.files import GATE_FILE, RUN_FILE
 from harness.store.lines import StoreError
 from harness.store.telemetry import TELEMETRY_FILE
 from harness.store.timeline import TIMELINE_FILE
 
-_FILES = (RUN_FILE, TELEMETRY_FILE, TIMELINE_FILE)
-_PART = re.compile(r"(?P<kind>run|telemetry|timeline)-(?P<number>[1-9]\d{0,5})\.jsonl")
+_FILES = (RUN_FILE, GATE_FILE, TELEMETRY_FILE, TIMELINE_FILE)
+_PART = re.compile(r"(?P<kind>run|gate|telemetry|timeline)-(?P<number>[1-9]\d{0,5})\.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +49,19 @@ def kind_of_file(name: str) -> str:
     return f"{match['kind']}.jsonl" if match else name
 
 
-def part_of_run(name: str) -> int:
-    """The number of the part that a file begins. Raises ValueError for a file that begins none."""
+def part_of(name: str, first: str = RUN_FILE) -> int:
+    """The number of the part that a file begins, where ``first`` begins the first. Raises ValueError for a
+    file that begins none."""
     match = _PART.fullmatch(name)
-    if match is None or match["kind"] != PurePath(RUN_FILE).stem:
-        raise ValueError(f"a part of a run is begun in {part_file(RUN_FILE, 2)} or the like, not in {name}")
+    if match is None or match["kind"] != PurePath(first).stem:
+        raise ValueError(f"a part is begun in {part_file(first, 2)} or the like, not in {name}")
     return int(match["number"])
 
 
 def next_part(folder: Path) -> int:
     """The number of the part that comes next; 1 for a folder without any."""
     numbers = [int(match["number"]) for path in folder.iterdir() if (match := _PART.fullmatch(path.name))]
-    if (folder / RUN_FILE).exists():
+    if any((folder / name).exists() for name in (RUN_FILE, GATE_FILE)):
         numbers.append(1)
     return max(numbers, default=0) + 1
 
@@ -72,15 +73,16 @@ def discard_part(folder: Path, number: int) -> None:
 
 
 @contextmanager
-def being_measured(folder: Path) -> Iterator[None]:
-    """Mark a run as being measured by this process, for as long as it lives at the most.
+def being_measured(folder: Path, first: str = RUN_FILE) -> Iterator[None]:
+    """Mark a run, or what else ``first`` begins, as being measured by this process, for as long as it lives
+    at the most.
 
     Raises StoreError where another process measures it. File systems without locks mark nothing.
     """
     try:
-        descriptor = os.open(folder / RUN_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(folder / first, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
-        raise StoreError(f"cannot read {folder / RUN_FILE}: {error.strerror}") from error
+        raise StoreError(f"cannot read {folder / first}: {error.strerror}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

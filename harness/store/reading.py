@@ -12,7 +12,7 @@ from typing import Any
 from harness.model import Ceiling, Claim, Measurement, RunEnd, RunRequest, Telemetry, Timeline, Traced
 from harness.store.files import RUN_FILE
 from harness.store.lines import NOT_OURS, Record, StoreError, bad_line, kind_of, read_lines, record_in
-from harness.store.parts import Part, joined, kind_of_file, part_file, part_of_run
+from harness.store.parts import Part, joined, kind_of_file, part_file, part_of
 from harness.store.records import (
     ceilings_in,
     claims_in,
@@ -146,9 +146,7 @@ def _further(
     folder: Path, path: Path, record: Record, least: int, warnings: list[str], telemetry: bool
 ) -> Part:
     """The part that a record begins; it continues the invocations before it, ``least`` at the least."""
-    if (after := unit_in(record)) < least:
-        raise ValueError(f"after {after} is before the part that was there already")
-    return _part(folder, part_of_run(path.name), after, warnings, telemetry)
+    return _part(folder, part_of(path.name), unit_in(record, least), warnings, telemetry)
 
 
 def read_measurements(path: Path) -> list[Measurement]:

@@ -133,11 +133,14 @@ def loader_in(stated: object) -> WatchedLoader:
     return typed.convert(stated, WatchedLoader)
 
 
-def unit_in(resumed: Record) -> int:
-    """The last invocation before the part that this record begins. Raises ValueError for anything else."""
+def unit_in(resumed: Record, least: int) -> int:
+    """The last invocation before the part that this record begins, ``least`` at the least. Raises ValueError
+    for anything else."""
     after = resumed["after"]
     if not isinstance(after, int) or not 0 <= after <= _MOST_INVOCATIONS:
         raise ValueError(f"after {str(after)[:50]} is not an invocation")
+    if after < least:
+        raise ValueError(f"after {after} is before the part that was there already")
     return after
 
 

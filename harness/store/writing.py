@@ -33,9 +33,10 @@ def open_run(
     return writer
 
 
-def open_resumed(folder: Path, part: int, *, after: int, **facts: object) -> Writer:
-    """Start the record of a further part of a run, whose invocations come ``after`` that one."""
-    writer = Writer(folder / part_file(RUN_FILE, part))
+def open_resumed(folder: Path, part: int, *, after: int, first: str = RUN_FILE, **facts: object) -> Writer:
+    """Start the record of a further part of a run, or of what else ``first`` begins, whose invocations come
+    ``after`` that one."""
+    writer = Writer(folder / part_file(first, part))
     writer.write("resume", schema=SCHEMA, after=after, **facts)
     return writer
 
@@ -65,6 +66,11 @@ def open_gate(folder: Path, claims: Sequence[Claim], **facts: object) -> Writer:
     writer = Writer(folder / GATE_FILE)
     writer.write("gate", schema=SCHEMA, claims=[asdict(claim) for claim in claims], **facts)
     return writer
+
+
+def write_case(writer: Writer, case: str, variants: Sequence[str]) -> None:
+    """Append what a case is judged on, once both sides of a gate have reached it."""
+    writer.write("case", case=case, variants=list(variants))
 
 
 def write_pairing(writer: Writer, variant: str, measurement: Measurement) -> None:

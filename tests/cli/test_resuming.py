@@ -156,10 +156,7 @@ def _edited(here: Path) -> str:
     ("make", "words"),
     [
         (lambda here: "nope", "no run is called 'nope' in results"),
-        (
-            _gate,
-            "--resume: gated is a gate, and only runs can be resumed: gate again (python -m harness gate)",
-        ),
+        (_gate, "--resume: gated is a gate; type the gate as it was, with --resume gated"),
         (lambda here: stopped(here, "tuned", profile="tune").name, "is a tuning, and only runs"),
         (_of_schema_2, "has schema 2, this harness reads 1: update it"),
         (_edited, "was changed after it was written"),

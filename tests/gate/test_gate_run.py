@@ -22,6 +22,7 @@ import pytest
 
 import harness
 from harness import store
+from harness.bench.resume import OtherEnvironment
 from harness.cli.gate import ACCEPTABLE
 from harness.gate import extra_passes
 from harness.gate import pair as pairing
@@ -34,6 +35,7 @@ from harness.gate.explain import worst
 from harness.gate.first_check import FirstCheck
 from harness.gate.limits import FAR, MORE, WIDEST, effort_for, in_time, wider_by
 from harness.gate.pair import SideCommand, WorkerPair
+from harness.gate.resume import GateResumption
 from harness.gate.run import GateInterrupted, gate
 from harness.gate.settings import GateSettings
 from harness.gate.state import GateState
@@ -54,6 +56,7 @@ from harness.model import (
     GateResult,
     GateVerdict,
     Measurement,
+    Package,
     ReasonText,
     Side,
     text_notes,
@@ -63,6 +66,7 @@ from harness.report.format import quantity
 from harness.report.gate_notes import notes_text
 from harness.report.gate_reason import reason_text
 from harness.report.progress.gate import GateProgress
+from harness.store.gates import load_journal, load_side
 from harness.store.telemetry import read_telemetry
 from harness.workers.client import RemoteRunner
 from harness.workers.collect import WorkerError
@@ -241,7 +245,9 @@ class ScriptedGate:
     def run(self, base: Mapping[str, Any], head: Mapping[str, Any], **more: Any) -> GateResult:
         """Both sides' cases by name; ``start`` and ``broken`` where a side's process itself misbehaves."""
         start = {side: more.pop(f"{side}_does", {}) for side in Side}
-        (self.out / store.GATE_FILE).unlink(missing_ok=True)  # of another gate in the same test
+        resumption = more.pop("resumption", None)
+        if resumption is None:
+            (self.out / store.GATE_FILE).unlink(missing_ok=True)  # of another gate in the same test
         script = {"base": {"cases": base, **start[Side.BASE]}, "head": {"cases": head, **start[Side.HEAD]}}
         (self.folder / "script.json").write_text(json.dumps(script))
         sides = tuple(
@@ -257,7 +263,7 @@ class ScriptedGate:
             more.pop("thresholds", GateThresholds()),
             **more,
         )
-        return gate(settings, self.out, self.screen, self.check)
+        return gate(settings, self.out, self.screen, self.check, resumption)
 
     @property
     def pids(self) -> list[int]:
@@ -915,6 +921,87 @@ def test_an_interrupt_keeps_what_was_measured(
     assert (result.status, by(result).outcome) == (3, GateOutcome.INCONCLUSIVE)
     assert (scripted.out / store.GATE_FILE).read_text().count('"pairing"') == 6
     assert all(gone(pid) for pid in scripted.pids)
+
+
+def interrupted(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch, at: int, *script: Any, **more: Any
+) -> GateResumption:
+    """A gate that was interrupted when it began with a case for that time, as it is read to go on with it."""
+    begun = 0
+
+    def begins(case: str, unit: int) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == at:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scripted.screen, "begins", begins)
+        with pytest.raises(GateInterrupted):
+            scripted.run(*script, sources={"a.py": "0123"}, **more)
+    return GateResumption.of(load_journal(scripted.out))
+
+
+def test_only_what_is_missing_is_measured(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decided cases are entered and measured no more; the others go on from the units that they have.
+
+    Nothing that an earlier part wrote is written to, and both sides are read with all their units.
+    """
+    script: tuple[dict[str, Any], ...] = {A: {}, B: {}}, {A: {}, B: {"factor": 3.0}}
+    there = interrupted(scripted, monkeypatch, 8, *script, claims=NAMED[:2])
+    before = {path.name: path.read_bytes() for path in scripted.out.glob("*.jsonl")}
+    measured = Counter((pair.case, variant) for variant, pair in there.journal.pairs)
+    assert measured[B, "tip"] >= 3
+    result = scripted.run(*script, claims=NAMED[:2], sources={"a.py": "0123"}, resumption=there)
+    assert (by(result, B).outcome, units_of(by(result, B))) == (GateOutcome.REGRESSED, measured[B, "tip"])
+    assert by(result, A).outcome is GateOutcome.UNCHANGED
+    assert before == {name: (scripted.out / name).read_bytes() for name in before}
+    assert any("going on with" in note for note in scripted.screen.notes)
+    for side in Side:
+        units = [m.invocation for m in load_side(scripted.out, side).measurements if m.case == A]
+        assert len(units) == 2 * units_of(by(result, A))
+        assert len(set(units)) == units_of(by(result, A))
+    added = load_journal(scripted.out).pairs[len(there.journal.pairs) :]
+    assert {pair.case for _, pair in added} == {A}
+    assert min(pair.invocation for _, pair in added) > there.unit
+
+
+def test_what_was_never_reached_is_checked_and_read_first(
+    scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A case that the first part did not come to: its memory is read, once, and its absent variant named."""
+    case: dict[str, Any] = {"variants": ["baseline", "tip"], "absent": {"gone": "no such call"}}
+    script: tuple[dict[str, Any], ...] = {A: case, B: case}, {A: case, B: {**case, "peak": 2000 * 2**20}}
+    there = interrupted(scripted, monkeypatch, 2, *script, claims=NAMED[:2])
+    assert len({pair.case for _, pair in there.journal.pairs}) == 1
+    result = scripted.run(*script, claims=NAMED[:2], sources={"a.py": "0123"}, resumption=there)
+    assert by(result, B, metric="peak_bytes").outcome is GateOutcome.REGRESSED
+    assert by(result, A, metric="peak_bytes").outcome is GateOutcome.UNCHANGED
+    for case_name in (A, B):
+        (absent,) = [v for v in result.verdicts if (v.case, v.variant) == (case_name, "gone")]
+        assert absent.outcome is GateOutcome.SKIPPED
+
+
+def test_another_environment_is_named(scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of either side, of what is under test, and of the request; the gate stays as it was."""
+    there = interrupted(scripted, monkeypatch, 2, {A: {}}, {A: {}}, under_test=("mine",))
+    files = {path.name for path in scripted.out.iterdir()}
+    with pytest.raises(OtherEnvironment, match=r"another environment \(software.torch: absent -> 2\)"):
+        scripted.run(
+            {A: {}}, {A: {}}, under_test=("mine",), resumption=there,
+            base_does={"environment": {"software": {"torch": "2"}}},
+        )  # fmt: skip
+    there.discard()
+    assert {path.name for path in scripted.out.iterdir()} == files
+    changed = {side: SideInfo({}, (Package("mine", "/x/mine.py", "new"),), "") for side in Side}
+    header = {**there.journal.header, "environment": {}, "base_environment": {}}
+    journal = replace(there.journal, header=header)
+    with pytest.raises(OtherEnvironment, match=r"base.mine: base -> new; head.mine: head -> new"):
+        replace(there, journal=journal).check_sides(changed)
+    request = {**there.journal.request, "device": "cuda", "sources": {"a.py": "4567"}}
+    with pytest.raises(OtherEnvironment, match=r"sources.a.py: 0123 -> 4567; device: auto -> cuda"):
+        there.check_request(request)
+    there.check_request(there.journal.request)
 
 
 def test_killing_the_gate_leaves_no_process(scripted: ScriptedGate) -> None:

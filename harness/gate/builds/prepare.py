@@ -30,7 +30,7 @@ from harness.model import Side
 from harness.plural import counted
 from harness.processes.launch import LaunchError, measuring_environment
 
-_CACHES = {
+CACHES = {
     "TORCHINDUCTOR_CACHE_DIR": "inductor",
     "TRITON_CACHE_DIR": "triton",
     "TORCH_EXTENSIONS_DIR": "extensions",
@@ -220,7 +220,7 @@ class Builder:
         """The variables to add; ``own`` are folders to import from first."""
         on, variables = sources.on[side], sources.specs[side].variables
         cache = self._home(side) / "cache"
-        found = {variable: str(cache / name) for variable, name in _CACHES.items()}
+        found = {variable: str(cache / name) for variable, name in CACHES.items()}
         # Empty counts as unset. Where torch has no bytecode, and perhaps no place for it, it is kept here, or
         # every process would compile torch again; where it has, the user's own settings count.
         kept = {"PYTHONPYCACHEPREFIX": str(cache / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
