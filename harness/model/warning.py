@@ -23,6 +23,7 @@ class WarningCode(StrEnum):
     CLOCK_WENT_BACK = "clock jumped"
     STILL_WORKING = "still working"
     UNSTEADY_WINDOWS = "unsteady windows"
+    STATE_CHANGED = "state changed"
     OTHER = "other"
     """The detail has the whole text: of an earlier version, or of a code that this version does not know."""
 

@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import os
 from collections.abc import Callable, Generator
+from contextlib import nullcontext
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.claims.file import PATTERN, PREFIX
+from harness.measure.process_state import restoring
 from harness.model import FIXTURE, Measurement, benchmark_of
 from harness.plugin.benchmark import BenchmarkFixture, MeasuredCall, seed_everything
 from harness.plugin.collection import (
@@ -32,7 +34,7 @@ from harness.plugin.collection import (
     problem_of,
     root_of,
 )
-from harness.plugin.driven import DrivenSession
+from harness.plugin.driven import POISONED, DrivenSession
 from harness.plugin.fixture import Compare
 from harness.plugin.foreign import ForeignHooks
 from harness.plugin.reasons import reason_of
@@ -145,6 +147,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 pytest.skip(f"needs a CUDA GPU; {why}")
         elif importlib.util.find_spec(need) is None:
             pytest.skip(f"needs the package {need}, which is not installed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """What a benchmark changes for others in its process lasts no longer than itself; what its fixtures set
+    stays."""
+    session = item.config.stash[SESSION]
+    driven = isinstance(session, DrivenSession) and claim_of(item) is not None
+    with restoring(lambda: os._exit(POISONED)) if driven else nullcontext():
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)

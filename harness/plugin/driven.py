@@ -21,6 +21,7 @@ from harness.measure.device import poisoned, share_device
 from harness.measure.failure import logged
 from harness.measure.isolated import measure_isolated
 from harness.measure.limits import RoundLimits
+from harness.measure.process_state import ProcessState
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.traced import traced
 from harness.measure.variant import Unavailable
@@ -56,7 +57,8 @@ from harness.workers.protocol import (
 from harness.workers.turns import own_processes
 
 POISONED = 70
-"""Exit status of a process that gave up because its CUDA context had failed."""
+"""Exit status of a process that gave up: its CUDA context had failed, or its state
+cannot be put back."""
 
 Item = TypeVar("Item")
 
@@ -181,7 +183,9 @@ class DrivenSession(Session):
             case TracePlan(variant=name, file=file):
                 self._trace(case, claim, spec, name, file)
             case MeasurePlan() as plan:
-                self._keep(measure(case, claim, spec, self._options(plan, case, target, root)))
+                before = ProcessState()
+                found = measure(case, claim, spec, self._options(plan, case, target, root))
+                self._keep(replace(found, warnings=(*found.warnings, *before.warnings())))
         self._done.add(case)
         return None
 

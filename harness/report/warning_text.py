@@ -17,6 +17,8 @@ _TEXTS = {
     WarningCode.STILL_WORKING: "{0.subject} went on working after its rounds: the others' may be slower for it",
     WarningCode.UNSTEADY_WINDOWS: "{0.subject} did not run steadily: some of its windows were over "
     f"{UNSTEADY:g} times slower than others",
+    WarningCode.STATE_CHANGED: "it changed what other benchmarks in its process depend on, and did not put it back "
+    "(tipbench did): {0.detail}",
     WarningCode.NOT_WATCHED: "{0.detail}",
     WarningCode.OTHER: "{0.detail}",
 }

@@ -18,7 +18,7 @@ from harness.processes.live import ChannelClosed, exit_reason
 from harness.store import read_measurements
 from harness.workers.codec import Failure, send
 from harness.workers.collect import Collection, WorkerError
-from harness.workers.progress import ACTIVITIES, WorkerProgress
+from harness.workers.progress import ACTIVITIES, WorkerProgress, why_unfinished
 from harness.workers.protocol import (
     CaseBegins,
     CaseEnds,
@@ -290,8 +290,7 @@ class WorkerPool:
         except ChannelClosed:
             status = process.wait(10.0)
             if at.case is not None and not error:
-                why = exit_reason(status if status is not None else process.end())
-                unfinished = ended(at.case, Status.FAILED, why)
+                unfinished = ended(at.case, Status.FAILED, why_unfinished(status))
         finally:
             status = process.end()
             at.ends()

@@ -1,4 +1,4 @@
-"""How far a measuring process has come through its cases, and what it spent its time on."""
+"""How far a measuring process has come through its cases, what it spent its time on, and why it ended."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from harness.model import Activity, Span
+from harness.processes.live import exit_reason
 from harness.workers.protocol import CountPlan, IsolatedPlan, MeasurePlan, Plan, TracePlan
 
 ACTIVITIES: Mapping[type[Plan], Activity] = {
@@ -48,3 +49,13 @@ class WorkerProgress:
     def seconds(self) -> float:
         """Since the case began, or the last one ended."""
         return time.monotonic() - self.since
+
+
+def why_unfinished(status: int | None) -> str:
+    """Why a process did not finish its case, by its exit status; None if it goes on without a channel."""
+    match status:
+        case None | 1:  # pytest came to its end, and could not send what became of the case
+            return "it closed the connection of its process to tipbench: close no descriptors that it did not open"
+        case 2:
+            return "it raised KeyboardInterrupt, which ended its process"
+    return exit_reason(status)

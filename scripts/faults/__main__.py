@@ -1,8 +1,9 @@
 """The fault campaign: counts what is lost, unreadable or left behind. The status is 1 if anything is.
 
 python scripts/faults              every k-th write, open, fsync, rename and mkdir fails; a journal is cut
-                                   at every byte; 300 kills of bench, gate and tune
+                                   at every byte; 27 bad neighbours; 300 kills of bench, gate and tune
 python scripts/faults --kills 0    without the kills, which take about half a minute each
+python scripts/faults --neighbours forks,hangs --kills 0    only these neighbours; none for none of them
 """
 
 from __future__ import annotations
@@ -19,12 +20,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from faults.cuts import cut
 from faults.disk import swept
 from faults.kills import COMMANDS, kills
+from faults.neighbours import KINDS, neighbours
 
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number (examples: 0 for none, 300)")
     return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    known = [kind.name for kind in KINDS]
+    names = () if text == "none" else tuple(known) if text == "all" else tuple(text.split(","))
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no kind (all, none, {', '.join(known)})")
+    return names
 
 
 def main() -> None:
@@ -36,8 +46,11 @@ def main() -> None:
     parser.add_argument("--longest", type=float, default=30.0, help="seconds within which each is killed")
     parser.add_argument("--of", choices=COMMANDS, action="append", help="only this command; repeatable")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--neighbours", type=_names, default="all", help="these bad neighbours; default all")
+    parser.add_argument("--only", action="store_true", help="neither disk nor cuts")
     options = parser.parse_args()
-    wrong = [*_disk(), *_cuts()]
+    wrong = [] if options.only else [*_disk(), *_cuts()]
+    wrong += _neighbours(options.neighbours)
     if options.kills:
         wrong += _kills(options)
     for line in wrong:
@@ -61,6 +74,20 @@ def _cuts() -> Iterator[str]:
     wrong = list(filter(None, results))
     print(f"cuts: {len(results)} journals cut; wrong: {len(wrong)}")
     yield from wrong
+
+
+def _neighbours(names: tuple[str, ...]) -> Iterator[str]:
+    good = 0
+    for one in neighbours(names) if names else ():
+        found = [
+            *([] if one.healthy else ["the healthy benchmark is not decided"]),
+            *([] if one.named else ["the bad one is not named"]),
+            *one.wrong,
+        ]
+        good += not found
+        print(f"{one.kind.name}: {'; '.join(found) or one.named}", flush=True)
+        yield from (f"{one.kind.name}: {each}" for each in found)
+    print(f"neighbours: {good} of {len(names)}")
 
 
 def _kills(options: argparse.Namespace) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from harness.measure.failure import failure
 from harness.measure.limits import RoundLimits
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Unavailable, as_variant, prepared
-from harness.model import BASELINE, FIXTURE, Claim, Collected, Expect, Measurement, Status, Work
+from harness.model import BASELINE, FIXTURE, Claim, Collected, Expect, Measurement, Status, WarningCode, Work
 from harness.plugin import driven, served
 from harness.plugin.driven import DrivenSession
 from harness.plugin.results import sketch
@@ -232,6 +233,22 @@ def test_a_measured_case_is_recorded_and_reported(
     assert len(recorded(tmp_path)) == 1
     assert driver.events() == [CaseBegins, CaseEnds]
     assert store.read_header(tmp_path / "invocation-007.jsonl")["planned"] == [CASE]
+
+
+def test_what_a_case_changes_for_others_is_recorded(
+    session: Sessions, measuring: MeasurePlan, tmp_path: Path
+) -> None:
+    """By the name of what is otherwise afterwards; nothing is, where a variant puts it back itself."""
+    made, _ = session(measuring)
+    handler = signal.getsignal(signal.SIGUSR2)
+    try:
+        run(made, tip=lambda: (signal.signal(signal.SIGUSR2, signal.SIG_IGN) and 1) or 1)
+    finally:
+        signal.signal(signal.SIGUSR2, handler)
+    (found,) = recorded(tmp_path)
+    (warning,) = found.warnings
+    assert warning.code is WarningCode.STATE_CHANGED
+    assert warning.detail.startswith("signal handlers (User defined signal 2")
 
 
 def test_a_pass_that_counts_is_recorded(session: Sessions, recording: Recording, tmp_path: Path) -> None:

@@ -10,9 +10,12 @@ import pytest
 from faults import independent
 from faults.disk import checked, clean, tried
 from faults.injected import ERRORS, FAULTS, Faults
+from faults.neighbours import KINDS, Kind, named, source
 from faults.scripted import CASES, Outcome, prepared, scenario
 
-from harness.store import load, run_folders
+from harness.claims.file import read_file
+from harness.model import Measurement, Status
+from harness.store import Run, load, run_folders
 from harness.store.lines import Writer, line_of
 
 FEW = (3, 11)
@@ -86,3 +89,30 @@ def test_both_readers_read_the_same(tmp_path: Path) -> None:
     source = Path(independent.__file__).read_text()
     assert "harness." not in source
     assert len(source.splitlines()) <= 40
+
+
+def test_bad_neighbours_are_benchmarks(tmp_path: Path) -> None:
+    """Each kind's file is read as a benchmark of its own claim."""
+    names, file = set(), tmp_path / "bench_bad.py"
+    for kind in KINDS:
+        file.write_text(source(kind))
+        (claim,) = read_file(file, tmp_path)
+        names.add(claim.name)
+        compile(source(kind), kind.name, "exec")
+    assert names == {kind.name for kind in KINDS}
+    assert len(names) >= 25
+
+
+def test_a_bad_neighbour_is_named_by_what_it_did() -> None:
+    """By a reason or a warning with its words; one that harms nobody is not to have any."""
+    crashing, harmless = KINDS[0], next(kind for kind in KINDS if not kind.words)
+
+    def run(kind: Kind, reason: str) -> Run:
+        measurement = Measurement("bench_bad.py::bench", kind.name, 1, Status.FAILED, reason)
+        return Run(Path(), {}, (), {}, (measurement,))
+
+    assert named(crashing, run(crashing, "its process was ended by SIGSEGV"))
+    assert not named(crashing, run(crashing, "its process was ended by SIGABRT"))
+    assert not named(crashing, run(harmless, "its process was ended by SIGSEGV"))
+    assert named(harmless, run(harmless, ""))
+    assert not named(harmless, run(harmless, "boom"))

@@ -62,6 +62,8 @@ for case in plan.cases:
         case "hangs": signal.pause()
         case "dies": os.kill(os.getpid(), signal.SIGKILL)
         case "exits": sys.exit(3)
+        case "closes": os.closerange(3, 256); os._exit(1)
+        case "interrupts": sys.exit(2)
         case "sends nothing": continue
         case "fills the disk":
             send(channel, Failure("cannot write: no space"))
@@ -196,6 +198,8 @@ def test_everything_measured_is_reported(script: Started) -> None:
     [
         ("dies", Status.FAILED, "SIGKILL"),
         ("exits", Status.FAILED, "exit status 3"),
+        ("closes", Status.FAILED, "it closed the connection"),
+        ("interrupts", Status.FAILED, "KeyboardInterrupt"),
         ("hangs", Status.TIMED_OUT, f"time limit of {PATIENCE:g} s"),
     ],
 )
