@@ -32,7 +32,7 @@ def resumed(options: argparse.Namespace) -> Iterator[tuple[Settings, Run]]:
         raise UsageError(f"--resume: {entry.label} is a set of runs; name one of them: {entry.label}/NODE")
     if entry.profile == TUNE:
         raise UsageError(
-            f"--resume: {entry.label} is a tuning, and only runs can be resumed: tune again ({advised('tune')})"
+            f"--resume: {entry.label} is a tuning; type the tuning as it was, with --resume {entry.label}"
         )
     if entry.profile == LOOP:
         raise UsageError(f"--resume: {entry.label} is a watched training loop, and only runs can be resumed")

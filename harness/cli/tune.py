@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.forms import Forms, add_forms, as_json
-from harness.cli.options import add_device, add_results, add_watch, data_folder
+from harness.cli.options import RUN, add_device, add_results, add_watch, data_folder
 from harness.cli.output import complain, interrupt_on_sigterm
 from harness.cli.values import check_data, hertz, seconds, whole_numbers
 from harness.errors import UsageError
@@ -28,8 +28,8 @@ from harness.program import advised
 
 if TYPE_CHECKING:
     from harness.loading.data.folder import FolderOddities
-    from harness.tune.settings import TuneSettings
-    from harness.tune.tune import TuneDisplay
+    from harness.tune.resume import TuneResumption
+    from harness.tune.settings import TuneDisplay, TuneSettings
 
 NEEDED = ("torch", "torchvision", "PIL", "numpy")
 """Modules that another interpreter must have for its loaders to race; it borrows the rest."""
@@ -63,6 +63,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--python", metavar="PATH", help="tune for the torch of this interpreter; default: this one"
     )
+    parser.add_argument(
+        "--resume", metavar="RUN",
+        help=f"go on with a tuning that was killed, interrupted or out of time; type it as it was: {RUN}",
+    )  # fmt: skip
     add_results(parser)
     add_forms(parser, "markdown", "json")
     add_watch(parser)
@@ -72,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
     """Tune, show, save. The status is 3 if the answer is provisional, or there is none. Raises
     HarnessError."""
     start = time.monotonic()
+    from harness.bench.resume import OtherEnvironment
     from harness.bench.temporary import check_temporary
     from harness.loading.data.folder import DataError, FolderOddities, oddities
     from harness.processes.launch import borrow_packages
@@ -92,19 +97,24 @@ def run(options: argparse.Namespace) -> int:
         except DataError as error:
             raise UsageError(f"--data: {error}") from error
         check_temporary(loaders=True)
-        folder = new_run_folder(options.results, datetime.now(UTC).astimezone())
         console = forms.console()
         with ExitStack() as stack:
+            resumption = _resumption(options, settings, stack)
+            folder = (
+                resumption.run.folder
+                if resumption
+                else new_run_folder(options.results, datetime.now(UTC).astimezone())
+            )
             display = stack.enter_context(TuneProgress(console))
             for note in (notes := noted(odd)):
                 display.note(note)
             if options.python:
                 place = stack.enter_context(temporary_folder())
                 settings = replace(settings, borrowed=borrow_packages(Path(place) / "borrowed"))
-            tuned = _tuned(settings, folder, display)
+            tuned = _tuned(settings, folder, display, resumption)
     except Refused:
         raise
-    except WorkerError as error:
+    except (WorkerError, OtherEnvironment) as error:
         complain(error)
         return CANNOT_JUDGE
     except KeyboardInterrupt:
@@ -121,20 +131,38 @@ def run(options: argparse.Namespace) -> int:
     return status_of(tuned)
 
 
-def _tuned(settings: TuneSettings, folder: Path, display: TuneDisplay) -> Tuned:
-    """Tune; a folder in which nothing was measured is removed."""
+def _resumption(
+    options: argparse.Namespace, settings: TuneSettings, stack: ExitStack
+) -> TuneResumption | None:
+    """The tuning that is gone on with, marked until the stack is closed; None for a new one."""
+    if options.resume is None:
+        return None
+    from harness.cli.tune_resuming import resumed_tuning
+
+    resumption = stack.enter_context(resumed_tuning(options.resume, options.results))
+    resumption.check_request(settings)
+    return resumption
+
+
+def _tuned(
+    settings: TuneSettings, folder: Path, display: TuneDisplay, resumption: TuneResumption | None
+) -> Tuned:
+    """Tune; a folder in which nothing was measured is removed, and a part of a tuning as well."""
+    from harness.bench.resume import OtherEnvironment
     from harness.report.builders.tuning_words import no_room
     from harness.tune.grid import NothingFits
     from harness.tune.tune import tune
     from harness.workers.collect import Refused
 
     try:
-        return tune(settings, folder, display)
-    except NothingFits as error:
-        shutil.rmtree(folder)
-        raise UsageError(f"{error}: {'; '.join(map(no_room, error.left_out))}") from error
-    except (Refused, UsageError):
-        shutil.rmtree(folder)
+        return tune(settings, folder, display, resumption)
+    except (NothingFits, Refused, UsageError, OtherEnvironment) as error:
+        if resumption:
+            resumption.discard()
+        else:
+            shutil.rmtree(folder)
+        if isinstance(error, NothingFits):
+            raise UsageError(f"{error}: {'; '.join(map(no_room, error.left_out))}") from error
         raise
 
 
@@ -148,9 +176,9 @@ def again(typed: Sequence[str], tuned: Tuned) -> str:
     kept: list[str] = []
     words = iter(typed)
     for word in words:
-        if word == "--budget":
+        if word in ("--budget", "--resume"):
             next(words, None)
-        elif not word.startswith("--budget="):
+        elif not word.startswith(("--budget=", "--resume=")):
             kept.append(word)
     minutes = max(1, ceil(tuned.needs / 60))
     return advised(shlex.join([*kept, "--budget", f"{minutes}m"]))

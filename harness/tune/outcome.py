@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from statistics import median
 
 from harness.judge.racing import level
-from harness.model import Claim, LoaderSample, Measurement, Ranked, Setting, Trial
+from harness.model import (
+    CaseWarning,
+    Claim,
+    LoaderSample,
+    Measurement,
+    Ranked,
+    Setting,
+    Trial,
+    WarningCode,
+)
 from harness.tune.race import Race
 
 CLAIM = Claim(
@@ -61,6 +70,15 @@ def measurement(
         )
         for setting, sample in samples.items()
     )
+    cut = tuple(
+        CaseWarning(WarningCode.WINDOW_CUT, setting.name) for setting, sample in samples.items() if sample.cut
+    )
     return Measurement(
-        RACE_CASE, CLAIM.name, repetition, trials=trials, seconds=end - start, blocks=((start, end),)
+        RACE_CASE,
+        CLAIM.name,
+        repetition,
+        trials=trials,
+        seconds=end - start,
+        blocks=((start, end),),
+        warnings=cut,
     )

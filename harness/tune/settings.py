@@ -1,13 +1,17 @@
-"""The settings of a tuning."""
+"""The settings of a tuning, and what it shows meanwhile."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from harness.bench.settings import WATCH
 from harness.judge.racing import RaceRule
+from harness.model import LeftOut
+from harness.store import Run
 from harness.tune.budget import Budget
 
 BUDGET = 300.0
@@ -33,3 +37,13 @@ class TuneSettings:
     python: str = sys.executable
     watch: float = WATCH
     borrowed: Path | None = None
+
+
+class TuneDisplay(Protocol):
+    """What a tuning reports while it runs."""
+
+    def called(self, environment: Mapping[str, object], extent: str) -> None: ...  # noqa: D102
+    def note(self, text: str) -> None: ...  # noqa: D102
+    def doing(self, text: str, left_seconds: float) -> None: ...  # noqa: D102
+    def left_out(self, settings: LeftOut) -> None: ...  # noqa: D102
+    def remarks(self, run: Run) -> Sequence[str]: ...  # noqa: D102

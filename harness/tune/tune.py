@@ -4,18 +4,18 @@ outcome."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from harness import store
+from harness.bench.resume import OtherEnvironment
 from harness.errors import UsageError
 from harness.loading.loaders import LOADER_KINDS
 from harness.model import (
     GENERATED,
     SCHEMA,
     EndReason,
-    LeftOut,
     LoaderSample,
     Measurement,
     RunEnd,
@@ -26,7 +26,7 @@ from harness.model import (
 )
 from harness.monitor.run import Monitor
 from harness.plural import counted
-from harness.store import Run
+from harness.store.parts import being_measured, part_file
 from harness.tune.budget import CLOSING, SETUP
 from harness.tune.client import LoaderWorkerError, OutOfTime
 from harness.tune.diagnose import Diagnoser
@@ -37,7 +37,8 @@ from harness.tune.outcome import CLAIM, RACE_CASE, best_of_kinds, measurement, r
 from harness.tune.pace import RacePace
 from harness.tune.race import Race, SettingsGrid
 from harness.tune.race_workers import RaceWorkers
-from harness.tune.settings import TuneSettings
+from harness.tune.resume import TuneResumption, asked
+from harness.tune.settings import TuneDisplay, TuneSettings
 from harness.workers.collect import Refused, WorkerError
 
 EXAMINE = 0.05
@@ -45,30 +46,26 @@ EXAMINE = 0.05
 ways."""
 
 
-class TuneDisplay(Protocol):
-    """What a tuning reports while it runs."""
-
-    def called(self, environment: Mapping[str, object], extent: str) -> None: ...  # noqa: D102
-    def note(self, text: str) -> None: ...  # noqa: D102
-    def doing(self, text: str, left_seconds: float) -> None: ...  # noqa: D102
-    def left_out(self, settings: LeftOut) -> None: ...  # noqa: D102
-    def remarks(self, run: Run) -> Sequence[str]: ...  # noqa: D102
-
-
-def tune(settings: TuneSettings, folder: Path, display: TuneDisplay) -> Tuned:
-    """Tune, writing every sample to ``folder`` as soon as it is measured. Raises StoreError, WorkerError,
-    and, before any sample, Refused and UsageError.
+def tune(
+    settings: TuneSettings, folder: Path, display: TuneDisplay, resumption: TuneResumption | None = None
+) -> Tuned:
+    """Tune, or go on with a tuning that is resumed, writing every sample to ``folder`` as soon as it is
+    measured. Raises StoreError, WorkerError, and, before any sample, Refused, UsageError and
+    OtherEnvironment.
 
     KeyboardInterrupt passes through when the processes are gone.
     """
-    return _Tuning(settings, folder, display).run()
+    return _Tuning(settings, folder, display, resumption).run()
 
 
 class _Tuning:
     """One tuning in progress."""
 
-    def __init__(self, settings: TuneSettings, folder: Path, display: TuneDisplay) -> None:
+    def __init__(
+        self, settings: TuneSettings, folder: Path, display: TuneDisplay, resumption: TuneResumption | None
+    ) -> None:
         self._settings = settings
+        self._resumption = resumption
         self._folder = folder
         self._display = display
         self._budget = settings.budget
@@ -82,8 +79,13 @@ class _Tuning:
             left=self._pace.timeout,
             borrowed=settings.borrowed,
         )
-        self._monitor = Monitor(folder, settings.watch, note=display.note)
-        self._repetition = 0
+        self._monitor = Monitor(
+            folder,
+            settings.watch,
+            note=display.note,
+            name=part_file(store.TELEMETRY_FILE, resumption.part if resumption else 1),
+        )
+        self._repetition = resumption.repetition if resumption else 0
         self._notes: list[str] = []
         self._failed: dict[str, str] = {}
         self._environment: Mapping[str, object] = {}
@@ -91,21 +93,19 @@ class _Tuning:
         self._undone: dict[Undone, None] = {}
 
     def run(self) -> Tuned:
-        writer = store.open_run(
-            self._folder, [CLAIM], profile=store.TUNE, budget=self._budget.seconds, data=self._data or "",
-            step=self._settings.step,
-        )  # fmt: skip
+        writer = self._opened()
         end = RunEnd(EndReason.INTERRUPTED)
         # The monitor surrounds the processes: what runs before the first or after the last is not this
         # tuning's.
-        with self._monitor, self._workers:
+        marked = nullcontext() if self._resumption else being_measured(self._folder)
+        with marked, self._monitor, self._workers:
             try:
                 found = self._tuned(writer)
                 end = RunEnd(EndReason.ALL_DECIDED)
             except (WorkerError, LoaderWorkerError) as error:
                 end = RunEnd(EndReason.STOPPED, str(error))
                 raise (error if isinstance(error, Refused) else WorkerError(str(error))) from None
-            except UsageError as error:
+            except (UsageError, OtherEnvironment) as error:
                 end = RunEnd(EndReason.STOPPED, str(error))
                 raise
             finally:
@@ -114,6 +114,18 @@ class _Tuning:
         remarks = self._display.remarks(self._monitor.watched(self._environment, self._measurements))
         return replace(found, notes=tuple(dict.fromkeys((*found.notes, *remarks))))
 
+    def _opened(self) -> store.Writer:
+        """The record of this part, with its first line."""
+        budget = self._budget.seconds
+        if self._resumption:
+            return store.open_resumed(
+                self._folder, self._resumption.part, after=self._repetition, budget=budget
+            )
+        return store.open_run(
+            self._folder, [CLAIM], profile=store.TUNE, budget=budget, data=self._data or "",
+            step=self._settings.step, asked=asked(self._settings),
+        )  # fmt: skip
+
     def _tuned(self, writer: store.Writer) -> Tuned:
         introduction = self._introduction()
         self._environment = introduction.environment
@@ -121,6 +133,9 @@ class _Tuning:
         self._monitor.measures_on(self._environment)
         axes, left_out = settings_grid(introduction, self._settings)
         writer.write("header", schema=SCHEMA, environment=self._environment, planned=[])
+        if self._resumption:
+            self._resumption.check_environment(self._environment)
+            self._display.note(self._resumption.described())
         grid = len(axes.grid())
         self._display.called(
             self._environment,
@@ -230,6 +245,11 @@ class _Tuning:
     ) -> dict[Setting, LoaderSample | str]:
         """A repetition; settings for which no time is left are not in it, but one sample is always
         measured."""
+        if self._resumption and (there := self._resumption.next(settings)) is not None:
+            recorded, known = there
+            for setting in known:
+                self._pace.ran(setting, recorded.seconds / len(recorded.trials))
+            return dict(known)
         self._pace.first_sample = not self._pace.started
         self._workers.begin_repetition(settings, self._pace.race().left())
         self._repetition += 1

@@ -157,7 +157,10 @@ def _edited(here: Path) -> str:
     [
         (lambda here: "nope", "no run is called 'nope' in results"),
         (_gate, "--resume: gated is a gate; type the gate as it was, with --resume gated"),
-        (lambda here: stopped(here, "tuned", profile="tune").name, "is a tuning, and only runs"),
+        (
+            lambda here: stopped(here, "tuned", profile="tune").name,
+            "is a tuning; type the tuning as it was",
+        ),
         (_of_schema_2, "has schema 2, this harness reads 1: update it"),
         (_edited, "was changed after it was written"),
         (lambda here: stopped(here, "old", request=None).name, "does not say what its benchmark files were"),
