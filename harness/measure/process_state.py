@@ -25,6 +25,9 @@ from harness.model import CaseWarning, WarningCode
 SETTLING = 1.0
 """Seconds that threads may take to end by themselves."""
 
+STARTING = 0.02
+"""Seconds after which a process that was started is no copy of this one any more."""
+
 MANY_FILES = 64
 """Files that a case may leave open: libraries keep some."""
 
@@ -89,11 +92,11 @@ class ProcessState:
 @contextmanager
 def restoring(give_up: Callable[[], object]) -> Iterator[None]:
     """Put back what is changed inside; ``give_up`` is called where not all of it can be."""
-    before = ProcessState()
+    before, own = ProcessState(), os.getpid()
     try:
         yield
     finally:
-        restored = before.restore()
+        restored = os.getpid() == own and before.restore()
     if not restored:
         give_up()
 
@@ -150,13 +153,39 @@ def _streams() -> list[tuple[int, int] | None]:
     return found
 
 
+def _children() -> Iterator[int]:
+    for file in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # it ended meanwhile
+            yield from map(int, file.read_text().split())
+
+
 def _sessions() -> set[int]:
     """Children that have left the session of this process: ending its group does not reach them."""
     own, found = os.getsid(0), set()
-    for file in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):  # it ended meanwhile
-            found |= {pid for pid in map(int, file.read_text().split()) if os.getsid(pid) != own}
+    for pid in _children():
+        with suppress(OSError):
+            if os.getsid(pid) != own:
+                found.add(pid)
     return found
+
+
+def _forked() -> set[int]:
+    """Copies of this process that go on, or that ended and were not waited for: those have no command
+    line."""
+    if found := {pid for pid in _children() if _copied(pid)}:
+        time.sleep(STARTING)
+    return {pid for pid in found if _copied(pid)}
+
+
+def _copied(pid: int) -> bool:
+    its = _of(pid, "cmdline")
+    return its == _of(os.getpid(), "cmdline") or (not its and _of(pid, "comm") == _of(os.getpid(), "comm"))
+
+
+def _of(pid: int, what: str) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/{what}").read_text()
+    return ""
 
 
 def _end_sessions(before: set[int]) -> None:
@@ -191,6 +220,20 @@ def _set_limits(before: Mapping[str, tuple[int, int]]) -> None:
 
 def _open_files() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+def _shared_memory() -> set[Path]:
+    """Blocks of shared memory that this process has open and that have a name: they outlive it."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # it was closed meanwhile
+            found.add(descriptor.readlink())
+    return {path for path in found if path.parent == Path("/dev/shm") and path.exists()}
+
+
+def _remove_shared_memory(before: set[Path]) -> None:
+    for path in _shared_memory() - before:
+        path.unlink(missing_ok=True)
 
 
 def _differing(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> str:
@@ -230,6 +273,15 @@ _KEPT = {
     "limits of resources": _Kept(_limits, _set_limits, _differing),
     "open files": _Kept(_open_files, differs=lambda before, now: now - before > MANY_FILES),
     "threads": _Kept(_threads, None, lambda before, now: f"{len(now - before)} more", _go_on),
+    "forked processes": _Kept(
+        _forked, None, lambda before, now: f"{len(now - before)} more", lambda before, now: bool(now - before)
+    ),
+    "shared memory": _Kept(
+        _shared_memory,
+        _remove_shared_memory,
+        lambda before, now: " ".join(path.name for path in sorted(now - before)[:5]),
+        lambda before, now: bool(now - before),
+    ),
     "processes in sessions of their own": _Kept(
         _sessions, _end_sessions, lambda before, after: f"{len(after - before)} more"
     ),

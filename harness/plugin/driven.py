@@ -68,6 +68,7 @@ class DrivenSession(Session):
 
     def __init__(self, channel: Channel) -> None:
         super().__init__()
+        self._pid = os.getpid()
         self._channel = channel
         self._plan = Plan((), "auto", None)
         self._writer: store.Writer | None = None
@@ -227,6 +228,7 @@ class DrivenSession(Session):
                 self._keep(Measurement(case, name, invocation, status, reason, survey=survey))
 
     def _send(self, message: Message) -> None:
+        self._leave_if_forked()
         send(self._channel, message)
 
     def _named(self, case: str, claim: Claim) -> Claim:
@@ -270,7 +272,13 @@ class DrivenSession(Session):
             own_processes=own_processes(launch(self, case, target, root), self._forks),
         )
 
+    def _leave_if_forked(self) -> None:
+        """End a copy of this process that a benchmark has forked: there is one record of each case."""
+        if os.getpid() != self._pid:
+            os._exit(POISONED)
+
     def _keep(self, measurement: Measurement) -> None:
+        self._leave_if_forked()
         assert self._writer is not None
         measurement = replace(measurement, digests=self._digests[measurement.case])
         with self._or_give_up():

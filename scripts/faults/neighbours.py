@@ -91,12 +91,14 @@ KINDS = (
     Kind("clock", "time.perf_counter = lambda: 0.0", "clock"),
     Kind("process", "subprocess.Popen(['sleep', '1000'], start_new_session=True)", "processes in sessions"),
     Kind("thread", "threading.Thread(target=time.sleep, args=(1000.0,), daemon=True).start()", "threads"),
-    Kind("shared_memory", "kept = shared_memory.SharedMemory(create=True, size=2**20)"),
-    Kind("forks", "os.fork()", "forked"),
+    Kind(
+        "shared_memory", "kept = shared_memory.SharedMemory(create=True, size=2**20)", "shared memory (psm_"
+    ),
+    Kind("forks", "os.fork()", "forked processes"),
     Kind("prints", "print('x' * 50_000_000)"),
     Kind("hangs", "time.sleep(1000.0)", "time limit"),
     Kind("hanging_import", "pass", "did not import", top="time.sleep(1000.0)"),
-    Kind("unpicklable", "pass", "pickle", options=", apart=True", result="lambda: a"),
+    Kind("unpicklable", "pass", "cannot be sent", options=", apart=True", result="lambda: a"),
 )
 
 

@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,42 @@ def test_what_cannot_be_put_back_ends_the_process(monkeypatch: pytest.MonkeyPatc
     with restoring(lambda: given_up.append("nothing")):
         pass
     assert given_up == ["thread", "files"]
+
+
+def test_shared_memory_with_a_name_is_removed() -> None:
+    """It would outlive the process, whose tracker of such blocks may be killed with it."""
+    before = ProcessState()
+    block = SharedMemory(create=True, size=64)
+    try:
+        assert before.changes() == {"shared memory": block.name}
+        assert before.restore()
+        assert not Path("/dev/shm", block.name).exists()
+    finally:
+        block.close()
+        resource_tracker.unregister(f"/{block.name}", "shared_memory")
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_forked_copy_is_named_and_ends_the_process(ends: bool) -> None:
+    """Whether it goes on, or has ended and was not waited for. The copy itself puts nothing back."""
+    given_up: list[str] = []
+    reading, writing = os.pipe()
+    with restoring(lambda: given_up.append("copy")):
+        before = ProcessState()
+        child = os.fork()
+        if not child:
+            if not ends:
+                os.close(writing)
+                os.read(reading, 1)
+            os._exit(0)
+        if ends:
+            os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        assert before.changes() == {"forked processes": "1 more"}
+    os.write(writing, b"x")
+    os.waitpid(child, 0)
+    for end in (reading, writing):
+        os.close(end)
+    assert given_up == ["copy"]
 
 
 def test_threads_have_time_to_end() -> None:
