@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from harness.claims.claim import ClaimError
 from harness.claims.file import PATTERN, PREFIX, Benchmark, Parsed, Problem, parse
-from harness.claims.pytest_settings import pytest_settings
+from harness.claims.pytest_settings import PytestSettings, pytest_settings
 from harness.claims.suite import SuiteReader
 from harness.model import Claim
 
@@ -58,14 +58,15 @@ def read(root: Path) -> BenchmarkFolder:
     NoBenchmarks."""
     if not root.is_dir():
         raise NoBenchmarks(f"no benchmarks: {root} is not a folder; name one with --benchmarks FOLDER")
-    suite = SuiteReader(root, pytest_settings(root))
-    parsed = [_parsed(file, root, suite) for file in sorted(files(root, "*.py")) if suite.has(file)]
+    settings = pytest_settings(root)
+    suite = SuiteReader(root, settings)
+    parsed = [_parsed(file, root, suite) for file in sorted(files(root, "*.py", settings)) if suite.has(file)]
     problems = [problem for one in parsed for problem in one.problems]
     benchmarks, clashing = _without_clashes(
         [benchmark for one in parsed for benchmark in one.benchmarks], root
     )
     if not benchmarks and not problems:
-        if any(files(root)):
+        if any(files(root, settings=settings)):
             raise NoBenchmarks(
                 f"no benchmarks: no {PATTERN} in {root} has a function called {PREFIX}...; write def "
                 f"{PREFIX}something(compare)"
@@ -77,12 +78,15 @@ def read(root: Path) -> BenchmarkFolder:
     return BenchmarkFolder(root, tuple(_distinct(benchmarks)), (*problems, *clashing))
 
 
-def files(root: Path, pattern: str = PATTERN) -> Iterator[Path]:
+def files(root: Path, pattern: str = PATTERN, settings: PytestSettings | None = None) -> Iterator[Path]:
     """The files under ``root`` of such a name, in no order; folders into which pytest does not recurse are
-    left out."""
+    left out, and with the ``settings`` those that they name, too."""
+    stated = settings or PytestSettings(root)
     for folder, below, names in os.walk(root):
         here = Path(folder)
-        below[:] = [name for name in below if not _is_skipped(here / name)]
+        below[:] = [
+            name for name in below if not (_is_skipped(here / name) or stated.is_skipped(here / name))
+        ]
         yield from (file for name in names if fnmatch(name, pattern) and (file := here / name).is_file())
 
 
@@ -95,15 +99,11 @@ def chosen_folder(here: Path, shipped: Path) -> Path:
     """
     if not here.exists():
         return shipped
-    if here.is_dir():
-        suite = SuiteReader(here, pytest_settings(here))
-        if any(suite.parse(file).benchmarks for file in files(here, "*.py") if suite.has(file)) or any(
-            files(here)
-        ):
-            return here
-    others = sorted(
-        file.name for file in files(here, "*.py") if file.name not in ("__init__.py", "conftest.py")
-    )
+    settings = pytest_settings(here)
+    suite, found = SuiteReader(here, settings), list(files(here, "*.py", settings))
+    if any(file.match(PATTERN) or (suite.has(file) and bool(suite.parse(file).benchmarks)) for file in found):
+        return here
+    others = sorted(file.name for file in found if file.name not in ("__init__.py", "conftest.py"))
     named = f" ({others[0]}: is it to be {PREFIX}{others[0].removeprefix('test_')}?)" if others else ""
     raise NoBenchmarks(
         f"no benchmarks: {here} has no {PATTERN}{named}; name another folder with --benchmarks FOLDER, or the claims "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shlex
 import tomllib
@@ -38,8 +39,8 @@ class PytestSettings:
     """What of pytest's settings decides which tests there are, and how they run.
 
     ``folder`` is pytest's rootdir, ``file`` states the settings, None if nothing does. ``files``,
-    ``functions`` and ``classes`` say what is a test; ``options`` is the part of ``addopts`` that measuring
-    processes keep.
+    ``functions`` and ``classes`` say what is a test, and ``skipped`` which folders have none
+    (``norecursedirs``, where stated); ``options`` is the part of ``addopts`` that measuring processes keep.
     """
 
     folder: Path
@@ -48,6 +49,16 @@ class PytestSettings:
     functions: tuple[str, ...] = ("test",)
     classes: tuple[str, ...] = ("Test",)
     options: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    def is_skipped(self, folder: Path) -> bool:
+        """Whether the settings keep pytest out of a folder: by its name, or by the end of its path."""
+        return any(
+            fnmatch(str(folder), pattern if Path(pattern).is_absolute() else f"*{os.sep}{pattern}")
+            if os.sep in pattern
+            else fnmatch(folder.name, pattern)
+            for pattern in self.skipped
+        )
 
     def is_file(self, name: str) -> bool:
         """Whether a file of this name has tests."""
@@ -121,6 +132,7 @@ def _settings(file: Path, stated: Mapping[str, object]) -> PytestSettings:
         words("python_functions", usual.functions),
         words("python_classes", usual.classes),
         kept(words("addopts")),
+        words("norecursedirs"),
     )
 
 

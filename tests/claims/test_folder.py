@@ -75,6 +75,30 @@ def test_environments_are_left_out(tmp_path: Path, mark: str) -> None:
     assert names(root) == {"bench_work.py::bench_x": "W"}
 
 
+@pytest.mark.parametrize(
+    ("stated", "found"),
+    [
+        ("old", {"W"}),
+        ("'o*'", {"W"}),
+        ("benchmarks/old", {"W"}),
+        ("elsewhere/old benchmark", {"W", "old"}),
+    ],
+)
+def test_what_the_repository_keeps_pytest_out_of_is_left_out(
+    tmp_path: Path, stated: str, found: set[str]
+) -> None:
+    """Copies that ``pytest benchmarks`` does not see (``norecursedirs``) are no second benchmark."""
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nnorecursedirs = {stated}\n")
+    root = folder(tmp_path / "benchmarks", bench_work=stating("W"), old__bench_work=stating("old"))
+    assert set(names(root).values()) == found
+    if found == {"W"}:
+        (root / "bench_work.py").unlink()
+        with pytest.raises(NoBenchmarks, match="has no bench_"):
+            read(root)
+        with pytest.raises(NoBenchmarks, match="has no bench_"):
+            chosen_folder(root, tmp_path)
+
+
 def test_the_folder_that_was_named_is_read(tmp_path: Path) -> None:
     """A folder called build is searched if it is the one that was asked for."""
     assert names(folder(tmp_path / "build", bench_work=FORWARD)) == {
