@@ -78,7 +78,6 @@ def run(options: argparse.Namespace) -> int:
     start = time.monotonic()
     from harness.bench.resume import OtherEnvironment
     from harness.bench.temporary import check_temporary
-    from harness.loading.data.folder import DataError, FolderOddities, oddities
     from harness.processes.launch import borrow_packages
     from harness.processes.live import temporary_folder
     from harness.report.builders.tuning import tuning_document
@@ -92,10 +91,7 @@ def run(options: argparse.Namespace) -> int:
     interrupt_on_sigterm()
     try:
         settings, forms = settings_from(options, start)
-        try:
-            odd = oddities(settings.data, ODDITIES) if settings.data is not None else FolderOddities()
-        except DataError as error:
-            raise UsageError(f"--data: {error}") from error
+        notes = known(settings.data)
         check_temporary(loaders=True)
         console = forms.console()
         with ExitStack() as stack:
@@ -106,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
                 else new_run_folder(options.results, datetime.now(UTC).astimezone())
             )
             display = stack.enter_context(TuneProgress(console))
-            for note in (notes := noted(odd)):
+            for note in notes:
                 display.note(note)
             if options.python:
                 place = stack.enter_context(temporary_folder())
@@ -182,6 +178,22 @@ def again(typed: Sequence[str], tuned: Tuned) -> str:
             kept.append(word)
     minutes = max(1, ceil(tuned.needs / 60))
     return advised(shlex.join([*kept, "--budget", f"{minutes}m"]))
+
+
+def known(data: Path | None) -> tuple[str, ...]:
+    """Notes on the images before anything runs: what is odd about a folder, or where generated ones are kept.
+
+    Raises UsageError for a folder from which none can be taken.
+    """
+    from harness.loading.data.cache import cache_note
+    from harness.loading.data.folder import DataError, oddities
+
+    if data is None:
+        return (note,) if (note := cache_note()) else ()
+    try:
+        return noted(oddities(data, ODDITIES))
+    except DataError as error:
+        raise UsageError(f"--data: {error}") from error
 
 
 def noted(odd: FolderOddities) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from harness.cli.tune import again, noted, status_of
+from harness.cli.tune import again, known, noted, status_of
+from harness.errors import UsageError
 from harness.loading.data.folder import FolderOddities
 from harness.model import Certainty, Setting, Tuned
 from harness.program import NOX_VARIABLE
@@ -45,3 +48,26 @@ def test_oddities_of_a_folder_are_noted() -> None:
     )
     (many,) = noted(FolderOddities(tuple("abcdefg")))
     assert "a, b, c, d, e and 2 more" in many
+
+
+def test_what_is_known_of_the_images_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder has its oddities; a user without a home directory is shown where generated images are kept."""
+    for name in ("cat", "zebra"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "cat" / "1.jpg").touch()
+    (odd,) = known(tmp_path)
+    assert odd.startswith("1 class folder without images: zebra")
+    assert known(None) == ()
+
+    def absent() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("TIPBENCH_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", absent)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (note,) = known(None)
+    assert note.startswith("there is no home directory: ") and str(tmp_path) in note
+    assert len(known(tmp_path)) == 1
+    with pytest.raises(UsageError, match="--data: no image folder"):
+        known(tmp_path / "absent")
