@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from math import inf
 
 import psutil
 
@@ -22,6 +23,7 @@ class CpuLimit:
     A process that uses next to none for as many seconds of wall time has used its allowance up as well: it
     hangs. Reading CPU time looks through all processes of the machine, so that the first check takes the
     first reading: a process that answers before it costs none, and what it used until then is not counted.
+    ``longest`` is the wall time that there is for it, if that is less than ten times as long.
     """
 
     def __init__(
@@ -29,11 +31,13 @@ class CpuLimit:
         pid: int,
         seconds: float,
         *,
+        longest: float = inf,
         now: Callable[[], float] = time.monotonic,
         used: Callable[[int], float] | None = None,
     ) -> None:
         self._pid = pid
         self._seconds = seconds
+        self._longest = min(longest, LONGEST * seconds)
         self._now = now
         self._used = used or cpu_seconds
         self._start = self._since = now()
@@ -51,8 +55,8 @@ class CpuLimit:
             self._since, self._last = now, used
         if now - self._since >= self._seconds:
             return f"it did nothing for {self._seconds:g} s"
-        if now - self._start >= LONGEST * self._seconds:
-            return f"it took {LONGEST * self._seconds:g} s"
+        if now - self._start >= self._longest:
+            return f"it took {self._longest:g} s"
         return ""
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.loading.loaders import LOADER_KINDS
+from harness.processes.cpu_limit import CpuLimit
 from harness.processes.launch import loader_command, measuring_environment
 from harness.processes.live import LiveProcess, Reaper
 from harness.tune.messages import LeaveOut, LoaderPlan, SettingRequest
@@ -22,7 +23,7 @@ from harness.workers.client import WorkerClient, WorkerFailed
 from harness.workers.codec import R, Request
 
 START_LIMIT = 180.0
-"""Seconds in which a loader process must have imported torch and found the images."""
+"""CPU-seconds in which a loader process must have imported torch and found the images."""
 
 REQUEST_LIMIT = 600.0
 """Seconds that one request may take as long as nothing is known to take longer."""
@@ -137,8 +138,8 @@ class LoaderClient:
         folder = self._guard.folder
         place = folder / f"loaders-{len(list(folder.glob('loaders-*.log')))}"
         place.with_suffix(".log").symlink_to(self._log.resolve())
-        client = WorkerClient("a loader process", process, place, self._within(START_LIMIT))
-        client.request(self._plan)
+        client = WorkerClient("a loader process", process, place, self._within(self.limit))
+        client.request(self._plan, CpuLimit(process.pid, START_LIMIT, longest=max(0.0, self._left())))
         self.start_seconds = time.monotonic() - launched
         self._clients[threads] = client
         return client

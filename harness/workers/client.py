@@ -70,15 +70,15 @@ class WorkerClient:
         """Whether its process is known to have ended."""
         return self._process.ended
 
-    def request(self, request: Request[R]) -> R:
+    def request(self, request: Request[R], limit: CpuLimit | None = None) -> R:
         """Resume the process, send it a request, and stop it again when it has replied.
 
-        Raises WorkerFailed, WrongResult, TimeoutError.
+        ``limit`` is as for `reply`. Raises WorkerFailed, WrongResult, TimeoutError.
         """
         self._process.resume()
         try:
             codec.send(self._process.channel, request)
-            reply = self.reply()
+            reply = self.reply(limit)
         except ChannelClosed:
             raise WorkerFailed(self._last_words()) from None
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +20,10 @@ from harness.workers.variant_requests import Done
 class Scripted:
     """A clock, and a process that gets a share of a core."""
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float, longest: float = inf) -> None:
         self.wall = self.cpu = 0.0
         self._share = share
-        self.allowance = CpuLimit(1, 100.0, now=lambda: self.wall, used=lambda _: self.cpu)
+        self.allowance = CpuLimit(1, 100.0, longest=longest, now=lambda: self.wall, used=lambda _: self.cpu)
 
     def spent_after(self, seconds: float) -> tuple[str, float]:
         """The first reason within so many seconds of wall time, and after how many."""
@@ -49,6 +50,16 @@ def test_what_an_allowance_is_spent_on(share: float, reason: str, after: float) 
     """A process that works is given its CPU time; one that hangs is given up after as many seconds of the
     clock."""
     why, seconds = Scripted(share).spent_after(2_000)
+    assert why == reason
+    assert seconds == pytest.approx(after, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("longest", "reason", "after"), [(30.0, "it took 30 s", 30), (2_000.0, "it used 100 s of CPU time", 400)]
+)
+def test_a_process_has_no_more_time_than_there_is(longest: float, reason: str, after: float) -> None:
+    """A budget of wall time ends it, however little it has done, and gives it no more than its allowance."""
+    why, seconds = Scripted(0.25, longest).spent_after(2_000)
     assert why == reason
     assert seconds == pytest.approx(after, abs=1)
 

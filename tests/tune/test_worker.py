@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,12 @@ from harness.loading.loaders import LOADER_KINDS
 from harness.loading.loop.check import first_difference
 from harness.loading.loop.stages import stages
 from harness.loading.loop.step_option import step_from
+from harness.measure.clock import FakeClock
 from harness.model import LoaderSample, Setting, StepInput
+from harness.processes import cpu_limit
+from harness.processes.cpu_limit import CpuLimit
 from harness.tune import worker
-from harness.tune.client import LoaderClient, LoaderWorkerError
+from harness.tune.client import LoaderClient, LoaderWorkerError, OutOfTime
 from harness.tune.messages import (
     CheckDelivery,
     CountImages,
@@ -32,6 +36,8 @@ from harness.tune.messages import (
     MeasureSample,
 )
 from harness.tune.worker import LoaderWorker
+from harness.workers.codec import encode
+from harness.workers.variant_requests import Done
 from tests.support.living import gone, until
 
 CPU = torch.device("cpu")
@@ -121,6 +127,57 @@ def test_a_process_that_cannot_start_fails_the_next_request(tmp_path: Path) -> N
         opened.begin(["dataloader"])
         with pytest.raises(LoaderWorkerError, match="exit"):
             opened.ask(CountImages())
+
+
+class Late:
+    """A loader process that sends nothing for so many looks, and then its reply."""
+
+    pid, ended = 1, False
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+        self.channel = self
+
+    def send(self, **message: object) -> None:
+        """The request arrives."""
+
+    def receive(self, seconds: float) -> object:
+        """Each look is a short one: a long one would be a limit of its own."""
+        assert seconds <= 1.0
+        self.looks -= 1
+        return None if self.looks >= 0 else encode(Done())
+
+    def resume(self) -> None:
+        """It runs."""
+
+    pause = end = resume
+
+
+@pytest.mark.parametrize("left", [3.0, 1e9])
+def test_a_process_may_take_long_to_start_on_a_busy_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: float
+) -> None:
+    """It has CPU-seconds of its own for that, as long as the budget has time."""
+    clock = FakeClock()
+
+    def used(_: int) -> float:
+        clock.advance(1.0)
+        return clock.seconds / 50
+
+    monkeypatch.setattr(cpu_limit, "cpu_seconds", used)
+    monkeypatch.setattr(CpuLimit, "__init__", partialmethod(CpuLimit.__init__, now=clock.now))
+    process = Late(300)
+    monkeypatch.setattr(LoaderClient, "_launch", lambda _: process)
+    plan = LoaderPlan(None, "cpu", "none")
+    with LoaderClient(
+        sys.executable, plan, tmp_path / "log", left=lambda: max(0.0, left - clock.seconds)
+    ) as opened:
+        opened.begin(["dataloader"])
+        assert (opened.start_seconds is not None) == (left > 300)
+        if left < 300:
+            assert clock.seconds == pytest.approx(left, abs=1.0)
+            with pytest.raises(OutOfTime):
+                opened.ask(CountImages())
 
 
 @pytest.mark.timeout(600)
