@@ -55,6 +55,9 @@ _UNCOMPARED = {
     NotCompared.NOT_REACHED: "not reached",
     NotCompared.NOT_MEASURED: "not measured: the budget ended before it",
 }
+_WITHOUT_DETAIL = {NotCompared.NEW_CASE: "{base} does not have this case"}
+"""Instead of these, where nothing more is known."""
+
 _NAMES = {Side.BASE: "base", Side.HEAD: "head"}
 _NAMES_OF_STORED = {Side.BASE: "the stored run", Side.HEAD: "this code"}
 
@@ -73,7 +76,8 @@ def gate_reason_text(reason: GateReason) -> str:
     match reason:
         case Uncompared(why, detail, stored):
             names = _NAMES_OF_STORED if stored else _NAMES
-            text = _UNCOMPARED[why].format(
+            pattern = _UNCOMPARED[why] if detail else _WITHOUT_DETAIL.get(why, _UNCOMPARED[why])
+            text = pattern.format(
                 base=names[Side.BASE],
                 head=names[Side.HEAD],
                 ran="measured" if stored else "runs",

@@ -165,7 +165,7 @@ def test_what_is_gone_is_missing_and_what_came_is_new(
 def test_a_new_case_is_listed_and_hinders_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stored run does not have it: it is not measured, and what is unchanged is green."""
     result = gated(tmp_path, monkeypatch, {CASE: 1e-3, OTHER: 1e-3}, run(tmp_path, {CASE: 1e-3}))
-    assert {verdict.outcome for verdict in result.verdicts if verdict.case == OTHER} == {GateOutcome.NEW}
+    assert outcomes(result, OTHER) == {(GateOutcome.NEW, "the stored run does not have this case")}
     assert (result.status, result.decisions) == (0, 2)
 
 

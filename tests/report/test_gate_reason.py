@@ -89,6 +89,15 @@ def test_what_is_not_compared_names_the_sides_as_they_are_called(why: NotCompare
 
 
 @pytest.mark.parametrize(
+    ("stored", "words"),
+    [(True, "the stored run does not have this case"), (False, "base does not have this case")],
+)
+def test_a_new_case_of_which_nothing_more_is_known(stored: bool, words: str) -> None:
+    """The reason is a sentence, also without a detail."""
+    assert gate_reason_text(Uncompared(NotCompared.NEW_CASE, stored=stored)) == words
+
+
+@pytest.mark.parametrize(
     ("ahead", "words"),
     [
         (LooksAhead(6, 10), "unchanged at 6 units, regressed at 10 units"),
