@@ -7,15 +7,18 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from harness import plugin
 from harness.model import Claim
 from harness.plugin.fixture import KEYWORDS, Compare
 from harness.plugin.session import Session, plain, side_by_side
+from harness.processes.launch import RUNNING_VARIABLE
 from tests.support.living import PATIENCE, ROOT
 
 BENCHMARK = '''"""Twice the work takes longer."""
@@ -212,3 +215,15 @@ def test_effort_beside_other_workers(monkeypatch: pytest.MonkeyPatch, worker: bo
     effort = plain(options)._limits  # type: ignore[arg-type]
     assert (effort.fewest_blocks == 1, effort.warmup_limit == 0.0) == (worker, worker)
     assert side_by_side(SimpleNamespace(workerinput={}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_name_of_a_case_is_cut_where_processes_inherit_it(
+    monkeypatch: pytest.MonkeyPatch, ours: bool
+) -> None:
+    """Linux starts none with a variable of 128 KiB, and pytest has the whole name in one."""
+    monkeypatch.setenv(RUNNING_VARIABLE, "x" * 200_000)
+    monkeypatch.setattr(plugin, "claim_of", lambda _: Claim("X", "", "x.py", "bench_x") if ours else None)
+    plugin.pytest_pyfunc_call(SimpleNamespace())  # type: ignore[arg-type]
+    with nullcontext() if ours else pytest.raises(OSError, match="too long"):
+        subprocess.run(["true"], check=True)
