@@ -100,7 +100,7 @@ class DrivenSession(Session):
         if isinstance(plan, MeasurePlan) and not {*apart}.isdisjoint(plan.cases) and self._can_fork():
             forks = fork_server()
             if isinstance(forks, Channel):
-                self._channel = forks
+                self._channel, self._pid = forks, os.getpid()
                 plan = self._planned()
             else:
                 self._forks = forks

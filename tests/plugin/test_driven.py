@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -200,20 +201,29 @@ def test_what_is_forked_for(
 def test_a_forked_process_has_a_plan_of_its_own(
     measuring: MeasurePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes that from its own channel, reports to that, and has no server to end."""
+    """It takes that from its own channel, reports to that, a failure too, and has no server to end."""
     channel = Forks(VariantPlan(*ON, variant="tip"), RequestSetup("tip"), Stop())
+
+    def forked() -> Forks:
+        monkeypatch.setattr(os, "getpid", lambda: 4711)
+        return channel
+
     monkeypatch.setattr(driven, "available", lambda: True)
-    monkeypatch.setattr(driven, "fork_server", lambda: channel)
+    monkeypatch.setattr(driven, "fork_server", forked)
     monkeypatch.setattr(driven, "Channel", Forks)
+    monkeypatch.setattr(os, "_exit", pytest.fail)
     near = Driver(measuring)
     made = session_of(near)
     items = {"y.py::bench_y": "another", CASE: "the item"}
     assert made.choose(items, {CASE}) == ["the item"]
     run(made, tip=lambda: 1)
+    made.without_measurement(CASE, CLAIM, skipped=False, reason="teardown failed")
+    made.without_measurement("y.py::bench_y", CLAIM, skipped=False, reason="no input")
     made.close()
     assert channel.closed == 0
     assert [type(message) for message in near.received] == [Ready]
     assert isinstance(channel.received[0], VariantReady)
+    assert channel.received[-1] == Failure("no input")
 
 
 def test_a_measured_case_is_recorded_and_reported(
