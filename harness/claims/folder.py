@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
+from harness.claims.asv import AsvReader, asv_root, may_have_asv
 from harness.claims.claim import ClaimError
 from harness.claims.file import PATTERN, PREFIX, Benchmark, Parsed, Problem, parse
 from harness.claims.pytest_settings import PytestSettings, pytest_settings
@@ -59,8 +60,9 @@ def read(root: Path) -> BenchmarkFolder:
     if not root.is_dir():
         raise NoBenchmarks(f"no benchmarks: {root} is not a folder; name one with --benchmarks FOLDER")
     settings = pytest_settings(root)
-    suite = SuiteReader(root, settings)
-    parsed = [_parsed(file, root, suite) for file in sorted(files(root, "*.py", settings)) if suite.has(file)]
+    suite, every = SuiteReader(root, settings), sorted(files(root, "*.py", settings))
+    parsed = [_parsed(file, root, suite) for file in every if suite.has(file)]
+    parsed += [asv.parse(file) for asv, file in _of_asv(root, every)]
     problems = [problem for one in parsed for problem in one.problems]
     benchmarks, clashing = _without_clashes(
         [benchmark for one in parsed for benchmark in one.benchmarks], root
@@ -72,8 +74,8 @@ def read(root: Path) -> BenchmarkFolder:
                 f"{PREFIX}something(compare)"
             )
         raise NoBenchmarks(
-            f"no benchmarks: {root} has no {PATTERN}, and no test that takes pytest-benchmark's fixture; name another "
-            "folder with --benchmarks FOLDER"
+            f"no benchmarks: {root} has no {PATTERN}, no test that takes pytest-benchmark's fixture, and no "
+            "asv.conf.json names it; name another folder with --benchmarks FOLDER"
         )
     return BenchmarkFolder(root, tuple(_distinct(benchmarks)), (*problems, *clashing))
 
@@ -103,12 +105,21 @@ def chosen_folder(here: Path, shipped: Path) -> Path:
     suite, found = SuiteReader(here, settings), list(files(here, "*.py", settings))
     if any(file.match(PATTERN) or (suite.has(file) and bool(suite.parse(file).benchmarks)) for file in found):
         return here
+    if any(asv.parse(file).benchmarks for asv, file in _of_asv(here, found)):
+        return here
     others = sorted(file.name for file in found if file.name not in ("__init__.py", "conftest.py"))
     named = f" ({others[0]}: is it to be {PREFIX}{others[0].removeprefix('test_')}?)" if others else ""
     raise NoBenchmarks(
         f"no benchmarks: {here} has no {PATTERN}{named}; name another folder with --benchmarks FOLDER, or the claims "
         f"that come with tipbench with --benchmarks {shipped}"
     )
+
+
+def _of_asv(root: Path, every: Sequence[Path]) -> Iterator[tuple[AsvReader, Path]]:
+    """The files of an asv suite, if the folder is of one."""
+    if asv_root(root) is not None:
+        reader = AsvReader(root, every)
+        yield from ((reader, file) for file in every if may_have_asv(file.name))
 
 
 def _parsed(file: Path, root: Path, suite: SuiteReader) -> Parsed:

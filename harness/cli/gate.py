@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ACCEPTABLE = {
     "memory": ("peak_bytes", "reserved_bytes"),
     "launches": ("launches",),
+    "tracked": ("tracked",),
     "results": ("results",),
 }
 """What ``--accept`` allows more of, with the metrics meant, or that head's results are others than base's.
@@ -62,7 +63,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--accept", metavar="METRIC", action="append", default=[],
-        help="report more of this without failing (memory, launches), for a change that is meant to cost it; "
+        help="report more of this without failing (memory, launches, tracked), for a change that is meant to cost it; "
         "results: those of pytest-benchmark's tests may differ between the sides",
     )  # fmt: skip
     add_gating(parser)

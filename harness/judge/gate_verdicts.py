@@ -9,7 +9,7 @@ from harness.judge.regression import GateThresholds, rule_exact
 from harness.judge.units import SECONDS
 from harness.model import GateOutcome, GateVerdict, NotCompared, Uncompared
 
-EXACT = ("peak_bytes", "reserved_bytes")
+EXACT = ("peak_bytes", "reserved_bytes", "tracked")
 """Metrics that one reading settles, where the machine has them."""
 
 OUTCOMES: Mapping[NotCompared, GateOutcome] = {

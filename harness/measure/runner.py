@@ -29,7 +29,10 @@ millisecond of it) and is steady after one repetition: doubling every epoch of a
 Reading = tuple[float, str]
 """A single number, and where it comes from."""
 
-READINGS = (*ALLOCATOR, "launches", "joules", "tree_bytes")
+TRACKED = "tracked"
+"""A reading that an iteration gives of itself, and nothing else has."""
+
+READINGS = (*ALLOCATOR, "launches", "joules", "tree_bytes", TRACKED)
 """What can be read of a variant apart from its rounds."""
 
 SUMS = frozenset({"wait_seconds", "copy_seconds"})
@@ -71,6 +74,15 @@ class InWindows(Protocol):
 
     def window(self, cpu_seconds: Callable[[], float]) -> Round:
         """A round of one iteration, whose ``part`` is how many iterations' work it did."""
+        ...
+
+
+@runtime_checkable
+class ReadsItself(Protocol):
+    """What an iteration has that gives readings of its own."""
+
+    def own_reading(self, metric: str) -> Reading | None:
+        """The reading, if the iteration has it."""
         ...
 
 
@@ -251,9 +263,12 @@ class LocalRunner:
         from harness import probes
 
         assert self.iteration is not None
+        if isinstance(self.iteration, ReadsItself) and (own := self.iteration.own_reading(metric)):
+            return own
         if metric == "tree_bytes":
             return self._footprint()
-        if metric != "peak_bytes" and getattr(self._device, "type", "cpu") != "cuda":
+        on_gpu = getattr(self._device, "type", "cpu") == "cuda"
+        if metric == TRACKED or (metric != "peak_bytes" and not on_gpu):
             return None
         if metric in ALLOCATOR:
             # One pass reads all of them; each is given once, and asking for the first again is another pass.

@@ -170,6 +170,7 @@ METRICS: Mapping[str, Metric] = {
             MetricKind.NOISY,
             "share of their time that workers waited for a core",
         ),
+        Metric("tracked", "", Direction.LOWER, MetricKind.EXACT, "number that a benchmark of asv's tracks"),
         Metric("left_early", "1", Direction.NONE, MetricKind.EXACT, "whether the loop was left early"),
         Metric(
             "persistent_gap_seconds",

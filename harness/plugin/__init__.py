@@ -22,6 +22,7 @@ import pytest
 from harness.claims.file import PATTERN, PREFIX
 from harness.measure.process_state import restoring
 from harness.model import FIXTURE, Measurement, benchmark_of
+from harness.plugin.asv import AsvFile, is_asv
 from harness.plugin.benchmark import BenchmarkFixture, MeasuredCall, seed_everything
 from harness.plugin.collection import (
     DRIVEN,
@@ -29,6 +30,7 @@ from harness.plugin.collection import (
     benchmark_file,
     case_of,
     claim_of,
+    is_driven,
     is_test_file,
     place_of,
     problem_of,
@@ -102,6 +104,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Mod
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     """Of a benchmark file that pytest found itself, collect the benchmarks, and the tests where it may have
     some."""
+    if is_driven(parent.config) and is_asv(module_path):
+        suite: AsvFile = AsvFile.from_parent(parent, path=module_path)
+        return suite
     if not fnmatch(module_path.name, PATTERN):
         return None
     file: BenchmarkFile = BenchmarkFile.from_parent(parent, path=module_path)

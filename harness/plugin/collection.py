@@ -160,13 +160,13 @@ def claim_of(item: pytest.Item) -> Claim | None:
     if not isinstance(item, pytest.Function):
         return None
     own = item.parent.claims.get(item.originalname) if isinstance(item.parent, BenchmarkFile) else None
-    if own is not None or FIXTURE not in item.fixturenames or not _is_driven(item.config):
+    if own is not None or FIXTURE not in item.fixturenames or not is_driven(item.config):
         return own
     path = item.path.relative_to(root_of(item.config, item.path)).as_posix()
     return Claim(item.originalname, "", path, _within_file(item, item.originalname), fixture=FIXTURE)
 
 
-def _is_driven(config: pytest.Config) -> bool:
+def is_driven(config: pytest.Config) -> bool:
     """Whether another process of ours drives this session: tests that use pytest-benchmark are cases there
     alone."""
     return config.pluginmanager.hasplugin(DRIVEN)

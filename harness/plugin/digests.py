@@ -27,7 +27,9 @@ class _Unknown(Exception):
 
 def digests(item: object) -> dict[str, str]:
     """A digest of each parameter of a pytest item, by name; empty for a value without a stable form."""
-    stated: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    stated: Mapping[str, Any] = getattr(item, "parameters", None) or getattr(
+        getattr(item, "callspec", None), "params", {}
+    )
     return {name: digest_of(value) for name, value in stated.items()}
 
 

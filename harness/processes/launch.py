@@ -15,6 +15,7 @@ from fnmatch import fnmatch
 from importlib import metadata
 from pathlib import Path
 
+from harness.claims.asv import asv_root, may_have_asv
 from harness.claims.file import PATTERN
 from harness.claims.pytest_settings import LEFT_OUT, PytestSettings, pytest_settings
 from harness.errors import HarnessError
@@ -116,7 +117,8 @@ def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]
     """
     if not targets:
         raise ValueError(f"no benchmark of {root} to start a process for")
-    if all(fnmatch(Path(target).name, PATTERN) for target in targets):
+    asv = asv_root(root) is not None
+    if all(fnmatch(name, PATTERN) or (asv and may_have_asv(name)) for name in map(_name, targets)):
         top, options = root, ["-c", os.devnull, "--rootdir", str(root)]
     else:
         found = pytest_settings(root)
@@ -130,6 +132,10 @@ def pytest_command(python: str, root: Path, targets: Sequence[str]) -> list[str]
         "--continue-on-collection-errors", "-q", "--no-header",
         *(f"./{Path(target).relative_to(top).as_posix()}" for target in targets),
     ]  # fmt: skip
+
+
+def _name(target: str) -> str:
+    return Path(target).name
 
 
 def suite_options(found: PytestSettings) -> list[str]:

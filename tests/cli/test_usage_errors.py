@@ -76,7 +76,7 @@ def test_a_wrong_request_of_bench_is_said_alone(
         (["C4"], "C4 is not a folder; to select benchmarks by their names: --select C4"),
         (["benchmarks/bench_a.py"], "name its folder, and the file with --select bench_a.py"),
         (["benchmarks", "--benchmarks", "."], "benchmarks: --benchmarks . names a folder already"),
-        (["empty"], "has no bench_*.py, and no test that takes pytest-benchmark's fixture"),
+        (["empty"], "has no bench_*.py, no test that takes pytest-benchmark's fixture"),
     ],
 )
 def test_a_folder_that_is_none(
@@ -361,7 +361,7 @@ def test_only_some_metrics_can_be_accepted(here: Path, capsys: Captured) -> None
     status, _, err = ran(capsys, "gate", "--accept", "seconds")
     assert (status, err) == (
         2,
-        "harness: --accept: 'seconds' cannot be accepted (allowed: memory, launches, results)\n",
+        "harness: --accept: 'seconds' cannot be accepted (allowed: memory, launches, tracked, results)\n",
     )
 
 

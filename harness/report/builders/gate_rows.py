@@ -51,6 +51,7 @@ _METRICS = {
     "peak_bytes": "peak memory",
     "reserved_bytes": "reserved memory",
     "launches": "launches",
+    "tracked": "tracked number",
 }
 """What people call the metrics that a gate decides on."""
 
