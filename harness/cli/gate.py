@@ -58,6 +58,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         help=f"go on with a gate that was killed, interrupted or out of time; type it as it was: {RUN}",
     )  # fmt: skip
     parser.add_argument(
+        "--bisect", metavar="GOOD..BAD",
+        help="find the first revision between these two that regressed, by a gate for each step of git bisect",
+    )  # fmt: skip
+    parser.add_argument(
         "--unchanged-ok", action="store_true",
         help="exit with 0 instead of 3 if nothing under test changed, as in a change of README.md alone",
     )  # fmt: skip
@@ -73,6 +77,10 @@ def run(options: argparse.Namespace) -> int:
     """Judge. The status is 1 if something regressed, 3 if that cannot be judged. Raises HarnessError."""
     from harness.cli.gating import guarded
 
+    if options.bisect is not None:
+        from harness.cli.bisect import run as bisected
+
+        return guarded(lambda _: bisected(options))
     return guarded(lambda stack: _gate(options, stack))
 
 
