@@ -39,9 +39,9 @@ def bench_lazy_decoding(compare, images, loop, phase):
         return prepared(StartUp, made) if phase == "start_up" else prepared(in_windows, made)
 
     compare(
-        baseline=loader(Photographs),
-        eager=loader(Preloaded),
+        baseline=loader(Preloaded),
+        lazy=loader(Photographs),
         same=same_pixels,
         items=batch_size if phase == "start_up" else samples,
-        expect={"eager": "higher" if phase == "start_up" else "lower"},
+        expect={"lazy": "lower" if phase == "start_up" else "higher"},
     )

@@ -1,7 +1,6 @@
-"""Converting a picture by hand, with from_numpy and permute or through NumPy's floats, costs what to_tensor
-does.
+"""to_tensor, or from_numpy and permute by hand, turn a picture into a tensor faster than NumPy's floats do.
 
-Why: All copy, reorder and scale; floats of eight bytes, where NumPy makes them, move twice as much.
+Why: All copy, reorder and scale. Bytes that are reordered before they become floats move a quarter as much.
 
 Source: PyTorch cookbooks, 2019-2020.
 """
@@ -16,7 +15,7 @@ from harness.loading.data.dataset import decoded, epoch_images
 from support.statistics import cropped
 
 
-@claim("L15", expect="same")
+@claim("L15", expect="lower")
 @pytest.mark.parametrize("picture", ["photograph", "digit"])
 def bench_to_tensor(compare, images, tiny, picture):
     from torchvision.transforms.functional import to_tensor
@@ -39,9 +38,9 @@ def bench_to_tensor(compare, images, tiny, picture):
         return torch.from_numpy(scaled).contiguous()
 
     compare(
-        baseline=lambda: to_tensor(image),
+        baseline=numpy_float,
+        to_tensor=lambda: to_tensor(image),
         permuted=permuted,
-        numpy_float=numpy_float,
         same=lambda expected, got: torch.equal(expected, got) and got.is_contiguous(),
         items=1,
     )

@@ -1,4 +1,4 @@
-"""Anomaly detection, left on, slows training down.
+"""Training is faster if anomaly detection is switched off once the fault is found.
 
 Why: Every operation keeps a traceback of where it was called, and every gradient is searched for NaN. Small
 operations feel it most.
@@ -17,7 +17,7 @@ IMAGES = {"cpu": (2, 16, 32), "cuda": (64, 64, 56)}
 SAMPLES = {"cpu": (8, 16), "cuda": (64, 64)}
 
 
-@claim("O3", expect="higher", margin=0.05)
+@claim("O3", expect="lower", margin=0.05)
 @pytest.mark.parametrize("work", ["tiny", "convolutions"])
 def bench_anomaly_detection(compare, device, work):
     if work == "tiny":
@@ -32,8 +32,8 @@ def bench_anomaly_detection(compare, device, work):
         return torch.autograd.grad(net(x).square().mean(), list(net.parameters()))
 
     compare(
-        baseline=step,
-        anomaly_detection=variant(step, around=lambda: torch.autograd.set_detect_anomaly(True)),
+        baseline=variant(step, around=lambda: torch.autograd.set_detect_anomaly(True)),
+        switched_off=step,
         same=torch.testing.assert_close,
         items=len(x),
     )

@@ -1,4 +1,4 @@
-"""Counting a network's parameters needs no summary of every layer.
+"""A sum over its parameters counts them faster than a summary of every layer does.
 
 Why: torchinfo runs a forward pass with a hook for each layer; the count itself is a sum over the parameters.
 
@@ -13,7 +13,7 @@ from harness import claim
 SHAPE = (1, 3, 32, 32)
 
 
-@claim("V5", expect="higher", margin=0.05, needs="torchinfo")
+@claim("V5", expect="lower", margin=0.05, needs="torchinfo")
 def bench_summaries(compare):
     import torchinfo
 
@@ -36,8 +36,8 @@ def bench_summaries(compare):
         return sum(counts)
 
     compare(
-        baseline=lambda: sum(parameter.numel() for parameter in net.parameters()),
-        torchinfo=lambda: torchinfo.summary(net, SHAPE, verbose=0, device="cpu").total_params,
+        baseline=lambda: torchinfo.summary(net, SHAPE, verbose=0, device="cpu").total_params,
         hooks=by_hooks,
+        summed=lambda: sum(parameter.numel() for parameter in net.parameters()),
         same=lambda expected, got: got == expected,
     )

@@ -14,14 +14,13 @@ from harness.plural import counted
 from harness.program import advised
 from harness.report.builders.run import closing, counts_text, general_warnings
 from harness.report.builders.run_content import (
-    TONES,
     UNTOLD,
     ClaimSection,
     RunContent,
     VerdictRow,
     within_reach,
 )
-from harness.report.document import IMPROVED, Column, Document, Fact, Row, Table, Tone
+from harness.report.document import Column, Document, Fact, Row, Table, Tone
 from harness.report.format import sanitize
 from harness.report.header import header_lines, resumed_line
 from harness.report.next_command import near
@@ -148,7 +147,7 @@ def _line(each: ClaimAdvice) -> Row:
         "effect": row.effect,
         "verdict": "1 unit" if verdict == "1 units" else verdict,
     }
-    return Row(cells, {"effect": IMPROVED[row.better], "verdict": TONES[row.outcome]})
+    return Row(cells, {"effect": row.effect_tone, "verdict": row.tone})
 
 
 def _counts(judged: RunContent) -> str:
@@ -169,7 +168,7 @@ def _trouble(judged: RunContent) -> Iterator[str]:
         (section.claim, row)
         for section in judged.sections
         for row in section.rows
-        if TONES[row.outcome] is Tone.TROUBLE
+        if row.tone is Tone.TROUBLE
     ]
     for claim, row in rows[:_NAMED]:
         which = " ".join(filter(None, (claim, row.variant, f"({row.case})" if row.case else "")))

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from harness.model import Outcome
 from harness.plural import counted
-from harness.report.builders.run_content import TONES, ClaimSection, RunContent, VerdictRow, content
+from harness.report.builders.run_content import ClaimSection, RunContent, VerdictRow, content
 from harness.report.builders.run_details import ARITHMETIC, COLUMNS, LOADERS, detail_rows
 from harness.report.ceilings import ceilings_line
-from harness.report.document import IMPROVED, Column, Document, Fact, Row, Table, Tone
+from harness.report.document import Column, Document, Fact, Row, Table, Tone
 from harness.report.format import sanitize
 from harness.report.header import header_lines, resumed_line
 from harness.report.machine_notes import spoilt, taken_meanwhile, watched_line
@@ -115,7 +115,7 @@ def cells_of(row: VerdictRow) -> dict[str, str]:
 
 
 def _row(row: VerdictRow) -> Row:
-    return Row(cells_of(row), {"outcome": TONES[row.outcome], "effect": IMPROVED[row.better]}, row.notes)
+    return Row(cells_of(row), {"outcome": row.tone, "effect": row.effect_tone}, row.notes)
 
 
 def _details(run: Run, heading: str, claims: Collection[str]) -> Table:

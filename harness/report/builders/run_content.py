@@ -23,7 +23,7 @@ from harness.model import (
     parameters,
 )
 from harness.plural import counted
-from harness.report.document import Notes, Tone
+from harness.report.document import IMPROVED, Notes, Tone
 from harness.report.format import basis, better, duration, effect, interval, quantity, sanitize
 from harness.report.machine_notes import watch_remarks
 from harness.report.so_far import so_far
@@ -34,8 +34,8 @@ from harness.report.warning_text import warning_text
 from harness.store import Run
 
 TONES = {
-    Outcome.HOLDS: Tone.GOOD,
-    Outcome.FAILS: Tone.BAD,
+    Outcome.HOLDS: Tone.SAME,
+    Outcome.FAILS: Tone.SAME,
     Outcome.NO_EFFECT: Tone.SAME,
     Outcome.INCONCLUSIVE: Tone.OPEN,
     Outcome.WRONG: Tone.TROUBLE,
@@ -45,7 +45,14 @@ TONES = {
     Outcome.LOST: Tone.TROUBLE,
     Outcome.GONE: Tone.DIM,
 }
-"""The tone of each verdict; its word stands beside it."""
+"""The tone of each verdict by itself; what holds or fails has that of its effect, see `tone_of`."""
+
+
+def tone_of(outcome: Outcome, better: bool | None) -> Tone:
+    """Good is what is worth doing and bad what costs, whatever the claim expected."""
+    shown = better is not None and outcome in (Outcome.HOLDS, Outcome.FAILS)
+    return IMPROVED[better] if shown else TONES[outcome]
+
 
 UNTOLD = (Outcome.HOLDS, Outcome.FAILS, Outcome.NO_EFFECT)
 """Outcomes whose numbers are their reason, where they have any; all others give it in words."""
@@ -55,8 +62,9 @@ UNTOLD = (Outcome.HOLDS, Outcome.FAILS, Outcome.NO_EFFECT)
 class VerdictRow:
     """One line of a claim's table, every cell in words and empty where there is nothing to say.
 
-    ``better`` is None where the effect may be none; ``more`` is what would decide an open verdict; ``notes``
-    are numbers of footnotes. ``verdict`` has the numbers that the words were made from.
+    ``better`` is None where the effect may be none, or is the sameness that was claimed. ``more`` is what
+    would decide an open verdict; ``notes`` are numbers of footnotes. ``verdict`` has the numbers that the
+    words were made from.
     """
 
     case: str
@@ -73,6 +81,16 @@ class VerdictRow:
     more: str = ""
     notes: tuple[int, ...] = ()
     verdict: Verdict | None = None
+
+    @property
+    def tone(self) -> Tone:
+        """The tone of its verdict."""
+        return tone_of(self.outcome, self.better)
+
+    @property
+    def effect_tone(self) -> Tone:
+        """The tone of its effect: none while that is not settled, or if it is no effect."""
+        return self.tone if self.tone in (Tone.GOOD, Tone.BAD) else Tone.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +268,7 @@ def _row(
     return VerdictRow(
         case, variant, verdict.outcome, so_far(verdict, claim.margin) if near else reason,
         effect=effect(found),
-        better=better(found),
+        better=None if expect is Expect.SAME and verdict.outcome is Outcome.HOLDS else better(found),
         interval=interval(found),
         baseline="" if seconds is None else quantity(seconds, "s"),
         time="" if time is None else effect(time),

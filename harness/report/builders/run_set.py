@@ -11,9 +11,8 @@ from harness.model import Outcome
 from harness.model.run_set import JobEnd, JobOutcome, SetJob, outcome_of
 from harness.plural import counted
 from harness.report.builders.run import CLAIM_COLUMNS, cells_of, counts_text
-from harness.report.builders.run_content import TONES, RunContent, content
+from harness.report.builders.run_content import RunContent, content
 from harness.report.document import (
-    IMPROVED,
     Column,
     Document,
     Fact,
@@ -250,7 +249,7 @@ def _claims(judged: SetContent, notes: Notes) -> Iterator[Table]:
         lines = tuple(
             Row(
                 {**cells_of(row), "node": sanitize(node)},
-                {"outcome": TONES[row.outcome], "effect": IMPROVED[row.better]},
+                {"outcome": row.tone, "effect": row.effect_tone},
                 notes.of(*(judged.contents[node].footnotes[number - 1] for number in row.notes)),
             )
             for row, node in rows

@@ -9,7 +9,7 @@ from typing import ClassVar
 from harness.model import Outcome
 from harness.report.builders.answer import ADVICE_TONES, Advice, answers
 from harness.report.builders.run_content import TONES, ClaimSection, RunContent, VerdictRow
-from harness.report.document import IMPROVED
+from harness.report.document import Tone
 from harness.report.figures.forest import Effect
 from harness.report.html.parts import Choice
 from harness.report.next_command import NextCommand
@@ -86,14 +86,9 @@ def effect_of(section: ClaimSection, row: VerdictRow, *, named: bool = False) ->
         return None
     label = " ".join(filter(None, (section.claim if named else "", row.case, row.variant)))
     return Effect(
-        label, found.ratio, found.low, found.high, section.margin, tone_of(row), str(row.outcome),
+        label, found.ratio, found.low, found.high, section.margin, row.tone, str(row.outcome),
         row.effect, row.interval, row.units,
     )  # fmt: skip
-
-
-def tone_of(row: VerdictRow) -> str:
-    """The tone of a row: its verdict's."""
-    return TONES[row.outcome]
 
 
 def _line(section: ClaimSection, row: VerdictRow | None) -> ClaimLine:
@@ -108,8 +103,7 @@ def _line(section: ClaimSection, row: VerdictRow | None) -> ClaimLine:
         section.sentence,
         counts,
         row.reason if row.outcome is Outcome.INCONCLUSIVE and row.reason else row.effect or row.reason,
-        # What is faster is green, whatever was claimed: a sameness that is refuted so is no failure.
-        IMPROVED[row.better] or tone_of(row),
+        row.tone,
         ", ".join(filter(None, (row.case, row.variant))),
         ", ".join(sure),
         f"memory {row.memory}" if row.memory else "",
@@ -117,4 +111,9 @@ def _line(section: ClaimSection, row: VerdictRow | None) -> ClaimLine:
 
 
 def _choices(counts: Sequence[tuple[Outcome, int]]) -> tuple[Choice, ...]:
-    return tuple(Choice(str(outcome), count, TONES[outcome]) for outcome, count in counts)
+    # What holds may cost, and what fails may be worth doing: their counts say neither.
+    settled = (Outcome.HOLDS, Outcome.FAILS)
+    return tuple(
+        Choice(str(outcome), count, Tone.PLAIN if outcome in settled else TONES[outcome])
+        for outcome, count in counts
+    )

@@ -8,9 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from harness.model import BASELINE, Measurement, Outcome, metric
-from harness.report.builders.run_content import TONES, ClaimSection, RunContent, VerdictRow
+from harness.report.builders.run_content import ClaimSection, RunContent, VerdictRow
 from harness.report.builders.run_details import ARITHMETIC, LOADERS, detail_rows
-from harness.report.document import IMPROVED
 from harness.report.figures.forest import drawable, on_two_scales
 from harness.report.format import basis, digits, quantity, sanitize
 from harness.report.html.parts import (
@@ -88,7 +87,7 @@ def _row(
     return OpenableRow(
         _cells(index, section, row, measurements),
         str(row.outcome),
-        TONES[row.outcome],
+        row.tone,
         section.claim,
         with_text(
             ("claim", section.sentence),
@@ -115,14 +114,13 @@ def _cells(
     found = verdict.comparison if verdict is not None else None
     ratio = math.log(found.ratio) if found is not None and drawable(found.ratio) else None
     base = typical(measurements, BASELINE, "seconds") if row.baseline else None
-    better = IMPROVED[row.better] if row.outcome in (Outcome.HOLDS, Outcome.FAILS) else ""
     grown = memory_growth(measurements, verdict.variant) if verdict is not None and row.memory else None
     return (
         HtmlCell(section.claim, index),
         HtmlCell(row.case),
         HtmlCell(row.variant, notes=row.notes),
-        verdict_cell(str(row.outcome), ORDER, TONES[row.outcome]),
-        HtmlCell(row.effect, ratio, better),
+        verdict_cell(str(row.outcome), ORDER, row.tone),
+        HtmlCell(row.effect, ratio, row.effect_tone),
         HtmlCell(row.interval, found.low if found is not None and row.interval else None),
         HtmlCell(row.baseline, base),
         HtmlCell(row.time),

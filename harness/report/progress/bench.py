@@ -10,8 +10,8 @@ from rich.text import Text
 
 from harness.model import Activity, Outcome, RunState, Traced, Verdict, benchmark_of, parameters
 from harness.plural import counted
-from harness.report.builders.run_content import TONES
-from harness.report.format import duration, effect, interval, sanitize
+from harness.report.builders.run_content import TONES, tone_of
+from harness.report.format import better, duration, effect, interval, sanitize
 from harness.report.header import machine_lines
 from harness.report.progress.line import LONGEST_NOTE, Progress
 from harness.report.render.terminal import STYLES
@@ -123,12 +123,13 @@ def _short(case: str) -> str:
 
 
 def _verdict(verdict: Verdict) -> Text:
-    line = Text(f"{verdict.outcome:<12}", style=STYLES[TONES[verdict.outcome]])
+    found = verdict.comparison
+    tone = tone_of(verdict.outcome, better(found) if found is not None else None)
+    line = Text(f"{verdict.outcome:<12}", style=STYLES[tone])
     case = parameters(verdict.case)
     line.append(
         "  ".join(sanitize(part) for part in (verdict.claim, case, verdict.variant) if part), style="default"
     )
-    found = verdict.comparison
     if found is not None:
         shown = interval(found)
         line.append(f"  {effect(found)}{f' ({shown})' if shown else ''}", style="default")

@@ -114,7 +114,7 @@ def test_rows_are_filtered_and_searched(page: Any) -> None:
     for box in page.find_elements(By.CSS_SELECTOR, ".verdicts input"):
         if box.get_attribute("value") != "holds":
             box.click()
-    assert {words.lstrip("\u2713 ") for words in rows(page, "verdict")} == {"holds"}
+    assert {words.split()[-1] for words in rows(page, "verdict")} == {"holds"}
     assert f"of {everything} rows" in page.find_element(By.CSS_SELECTOR, ".shown").text
     page.execute_script("document.querySelector('.controls .reset').click()")
     page.find_element(By.CSS_SELECTOR, "select.group").send_keys("L1")

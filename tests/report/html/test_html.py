@@ -37,14 +37,15 @@ from harness.model import (
 )
 from harness.report.builders.answer import Advice
 from harness.report.builders.gate_records import document
+from harness.report.builders.run import run_document
 from harness.report.builders.run_content import content
 from harness.report.document import Tone
-from harness.report.format import sanitize
+from harness.report.format import better, sanitize
 from harness.report.html.machine import environment_grid
 from harness.report.html.parts import Grid, Grids, HtmlPage, Section
 from harness.report.html.render import html, packed
 from harness.report.html.run_page import run_page
-from harness.report.html.summary import summary
+from harness.report.html.summary import groups, summary
 from harness.report.html.traces import link, trace_grid
 from harness.report.html.verdicts import verdict_table
 from harness.report.next_command import next_command
@@ -378,6 +379,28 @@ def test_what_is_faster_is_green_whatever_was_claimed(tmp_path: Path) -> None:
     head = summary(judged, next_command(found, judged.verdicts), "")
     tones = {line.claim: (group.title, line.tone) for group in head.groups for line in group.lines}
     assert tones == {"S1": (Advice.WORTH, Tone.GOOD), "S2": (Advice.COSTS, Tone.BAD)}
+    assert [row.tone for row in verdict_table(found, judged).rows] == [Tone.GOOD, Tone.BAD]
+    cells = [row.tones for table in run_document(found, judged).tables for row in table.lines if row.tones]
+    assert cells == [{"outcome": tone, "effect": tone} for tone in (Tone.GOOD, Tone.BAD)]
+
+
+def test_a_sameness_that_holds_is_no_gain(tmp_path: Path) -> None:
+    """A variant that is surely faster, and by less than the margin, is neither worth doing nor a cost."""
+    same = claim("S1", expect=Expect.SAME)
+    found = saved(
+        tmp_path,
+        [same],
+        [
+            replace(each, trials=tuple(replace(trial, expect=Expect.SAME) for trial in each.trials))
+            for each in measurements_of(same, "", 28, {"quick": 0.988e-3})
+        ],
+    )
+    judged = content(found)
+    ((row,),) = (section.rows for section in judged.sections)
+    assert row.verdict is not None and row.verdict.comparison is not None
+    assert row.outcome is Outcome.HOLDS and better(row.verdict.comparison)
+    assert (row.tone, row.effect_tone) == (Tone.SAME, Tone.PLAIN)
+    assert [group.title for group in groups(judged)] == [Advice.NONE]
 
 
 def test_a_page_of_113_cases_would_stay_below_a_megabyte_and_a_half(tmp_path: Path) -> None:
