@@ -11,6 +11,7 @@ from harness.cli import list as listing
 from harness.cli.on import add_nodes, check_nodes, run_on
 from harness.cli.options import add_claims, add_watch, benchmarks_folder, data_folder
 from harness.cli.output import complain, console, interrupt_on_sigterm
+from harness.cli.page import add_page
 from harness.cli.values import check_data, folder_name, hertz, seconds, share, words
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK, TOOL_ERROR
 from harness.store import RUN_FILE, Run, StoreError
@@ -46,6 +47,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--share", metavar="NODE/NODES", type=share,
         help="measure only this node's share of the cases: n1/n1,n2,n3",
     )  # fmt: skip
+    add_page(parser)
     add_nodes(parser)
     parser.add_argument("--list", action="store_true", help="list the claims and stop")
     listing.add_forms(parser, "with --list: ")
@@ -131,7 +133,10 @@ def _measured(options: argparse.Namespace, settings: Settings, there: Run | None
         progress.close()
     # This run, and not the latest in the folder: others may run meanwhile.
     recorded = made and (made[0] / RUN_FILE).is_file()
-    shown = show(made[0], console(), explained=status in (TOOL_ERROR, CANNOT_JUDGE)) if recorded else OK
+    # A node's share is a part of a report, and everything once is none.
+    page = options.page and settings.share is None and settings.profile != "smoke"
+    explained = status in (TOOL_ERROR, CANNOT_JUDGE)
+    shown = show(made[0], console(), explained=explained, page=page) if recorded else OK
     return status or shown  # a tool error or an interrupt matters more than the verdicts before it
 
 

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.bench.resume import OtherEnvironment
 from harness.bench.temporary import check_temporary
@@ -22,6 +24,7 @@ from harness.claims.selection import left_out, select
 from harness.cli import output
 from harness.cli.forms import Forms
 from harness.cli.options import benchmarks_folder, data_folder
+from harness.cli.page import leave_page
 from harness.cli.values import check_data, hertz, seconds, words
 from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK
@@ -47,6 +50,9 @@ from harness.store import new_run_folder, write_result
 from harness.workers.collect import Refused
 from harness.workers.protocol import SideInfo
 
+if TYPE_CHECKING:
+    from harness.report.html.parts import HtmlPage
+
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
@@ -64,6 +70,7 @@ class GateRequest:
     threads: Mapping[str, str]
     forms: Forms
     every: bool
+    page: bool
     unchanged_ok: bool = False
 
     @property
@@ -96,6 +103,7 @@ def request_from(options: argparse.Namespace, *, unchanged_ok: bool = False) -> 
         _threads(options.threads),
         forms,
         options.every,
+        options.page,
         unchanged_ok,
     )
 
@@ -175,12 +183,24 @@ def finish(result: GateResult, folder: Path | None, request: GateRequest) -> int
                 print(line)
         if folder is not None:
             console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
+            if (
+                request.page
+                and result.verdicts
+                and (page := leave_page(folder, partial(_page, result, folder)))
+            ):
+                console.print(f"page: {page}", highlight=False, soft_wrap=True)
         if not (result.selftest or result.unchanged) and (
             tested := selftest_line(request.results, result.head.environment.get("machine_id"))
         ):
             console.print(f"selftest of this machine, {tested}", highlight=False, soft_wrap=True)
         show_document(gate_document(result, every=request.every), console)
     return result.status
+
+
+def _page(result: GateResult, folder: Path, _: Path) -> HtmlPage:
+    from harness.report.html.gate_page import gate_page
+
+    return gate_page(result, folder.name)
 
 
 def unchanged(why: str, labels: Mapping[Side, str], request: GateRequest) -> GateResult:

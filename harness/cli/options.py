@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.claims.folder import chosen_folder
 from harness.cli.forms import add_forms
+from harness.cli.page import add_page
 from harness.cli.parser import positive, written_folder
 from harness.errors import UsageError
 
@@ -121,4 +122,5 @@ def add_gating(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", action="store_true", help="show every decision, not only those that changed"
     )
+    add_page(parser)
     add_watch(parser)

@@ -7,14 +7,16 @@ import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.forms import FORMS, Forms, add_forms, as_json
 from harness.cli.options import RUN, add_results
 from harness.cli.output import complain
+from harness.cli.page import leave_page
 from harness.cli.sets import report_set
-from harness.cli.tune import status_of
+from harness.cli.tune import page_of, status_of
 from harness.cli.watched import report_loop
 from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, OK, REGRESSED
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from harness.report.builders.run_content import RunContent
     from harness.report.document import Document
+    from harness.report.html.parts import HtmlPage
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -119,22 +122,23 @@ def _only_of_a_run(timeline: bool, claims: Sequence[str], entry: RunEntry, what:
             )
 
 
-def show(folder: Path, screen: Console, *, explained: bool = False) -> int:
+def show(folder: Path, screen: Console, *, explained: bool = False, page: bool = False) -> int:
     """Print a run; the status is 3 if something was wrong, failed, timed out or lost, or nothing could be
     measured.
 
     ``explained`` means that the reason of the run's end was already printed: without records only its folder
-    is named. Raises StoreError.
+    is named. With ``page`` that is written into the folder first, if anything was measured. Raises
+    StoreError.
     """
     run = load(folder)
     if explained and not run.measurements:
         screen.print(f"saved in {folder}", highlight=False, markup=False, soft_wrap=True)
         return CANNOT_JUDGE
-    return _show(run, screen)[0]
+    return _show(run, screen, page=page)[0]
 
 
 def _show(
-    run: Run, screen: Console, claims: Collection[str] = (), *, details: bool = False
+    run: Run, screen: Console, claims: Collection[str] = (), *, details: bool = False, page: bool = False
 ) -> tuple[int, RunContent, Document]:
     """Judge a run and print it: the status, and what the other forms are made of.
 
@@ -148,8 +152,11 @@ def _show(
 
     judged = content(run, claims)
     document = run_document(run, judged)
+    measured = any(measurement.status is Status.MEASURED for measurement in run.measurements)
+    if page and measured:
+        leave_page(run.folder, partial(_page, run, judged))
     show_document(document if details or claims else answer_document(run, judged), screen)
-    if not any(measurement.status is Status.MEASURED for measurement in run.measurements):
+    if not measured:
         if run.facts.get("share") and run.ended.complete and not run.planned:
             complain(f"no case is in this node's share ({run.facts['share']})")
             return OK, judged, document
@@ -183,9 +190,8 @@ def _write(run: Run, judged: RunContent, document: Document, forms: Forms) -> No
 
     def page(path: Path) -> None:
         from harness.report.html import save_page
-        from harness.report.html.run_page import run_page
 
-        save_page(run_page(run, path, judged), path)
+        save_page(_page(run, judged, path), path)
 
     forms.write(
         {
@@ -197,6 +203,12 @@ def _write(run: Run, judged: RunContent, document: Document, forms: Forms) -> No
         },
         {"parquet": frame_parquet, "html": page},
     )
+
+
+def _page(run: Run, judged: RunContent, path: Path) -> HtmlPage:
+    from harness.report.html.run_page import run_page
+
+    return run_page(run, path, judged)
 
 
 def _gate(entry: RunEntry, forms: Forms) -> int:
@@ -247,10 +259,8 @@ def _tuning(run: Run, forms: Forms) -> int:
 
     def page(path: Path) -> None:
         from harness.report.html import save_page
-        from harness.report.html.tuned_page import tuned_page
-        from harness.report.selftest import selftest_of
 
-        save_page(tuned_page(tuned, run.environment, selftest_of(run), run.folder.name), path)
+        save_page(page_of(tuned, run), path)
 
     forms.write(
         {"json": lambda: as_json(to_json(tuned)), "markdown": lambda: markdown(document)}, {"html": page}

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from harness.cli.forms import Forms, add_forms, as_json
 from harness.cli.options import RUN, add_device, add_results, add_watch, data_folder
 from harness.cli.output import complain, interrupt_on_sigterm
+from harness.cli.page import add_page, leave_page
 from harness.cli.values import check_data, hertz, seconds, whole_numbers
 from harness.errors import UsageError
 from harness.exit_status import CANNOT_JUDGE, INTERRUPTED, OK
@@ -28,6 +29,8 @@ from harness.program import advised
 
 if TYPE_CHECKING:
     from harness.loading.data.folder import FolderOddities
+    from harness.report.html.parts import HtmlPage
+    from harness.store import Run
     from harness.tune.resume import TuneResumption
     from harness.tune.settings import TuneDisplay, TuneSettings
 
@@ -69,6 +72,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_results(parser)
     add_forms(parser, "markdown", "json")
+    add_page(parser)
     add_watch(parser)
 
 
@@ -84,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.report.progress.tune import TuneProgress
     from harness.report.render.markdown import markdown
     from harness.report.render.terminal import show_document
-    from harness.store import new_run_folder, write_tuned
+    from harness.store import load, new_run_folder, write_tuned
     from harness.store.codec import to_json
     from harness.workers.collect import Refused, WorkerError
 
@@ -123,6 +127,10 @@ def run(options: argparse.Namespace) -> int:
     document = tuning_document(tuned)
     show_document(document, console)
     console.print(f"saved in {folder}", highlight=False, soft_wrap=True)
+    if options.page and tuned.ranked:
+        page = leave_page(folder, lambda _: page_of(tuned, load(folder)))
+        if page is not None:
+            console.print(f"page: {page}", highlight=False, soft_wrap=True)
     forms.write({"json": lambda: content, "markdown": lambda: markdown(document)})
     return status_of(tuned)
 
@@ -160,6 +168,14 @@ def _tuned(
         if isinstance(error, NothingFits):
             raise UsageError(f"{error}: {'; '.join(map(no_room, error.left_out))}") from error
         raise
+
+
+def page_of(tuned: Tuned, run: Run) -> HtmlPage:
+    """The page of a tuning, with the machine that its run recorded."""
+    from harness.report.html.tuned_page import tuned_page
+    from harness.report.selftest import selftest_of
+
+    return tuned_page(tuned, run.environment, selftest_of(run), run.folder.name)
 
 
 def status_of(tuned: Tuned) -> int:

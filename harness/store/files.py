@@ -17,6 +17,7 @@ RUN_FILE = "run.jsonl"
 GATE_FILE = "gate.jsonl"
 RESULT_FILE = "gate.json"
 TUNED_FILE = "tune.json"
+PAGE_FILE = "page.html"
 SET_FILE = "set.json"
 JOBS_FILE = "jobs.jsonl"
 LARGEST = 256 * 2**20

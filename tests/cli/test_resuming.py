@@ -65,7 +65,7 @@ def stopped(here: Path, name: str = "2026-01-01_10-00-00", **more: Any) -> Path:
 
 def ran(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
     """The exit status, the standard output and the standard error of ``bench``."""
-    status = main(["bench", *arguments])
+    status = main(["bench", "--no-page", *arguments])
     out = capsys.readouterr()
     return status, out.out, out.err
 

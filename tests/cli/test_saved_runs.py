@@ -84,7 +84,11 @@ def test_bench_shows_its_own_run(tmp_path: Path, capsys: Captured, monkeypatch: 
     monkeypatch.setattr("signal.signal", lambda *_: None)
     status, out, _ = ran(capsys, "bench", "--benchmarks", str(tmp_path), "--results", str(place))
     assert status == 0
-    assert f"Saved in {place / '2026-01-01_10-00-00'}" in out
+    own = place / "2026-01-01_10-00-00"
+    assert f"Saved in {own}" in out
+    assert f"Page: {own / 'page.html'}" in out
+    assert "quick" in (own / "page.html").read_text()
+    assert ran(capsys, "report", "2026-01-01", "--results", str(place))[1].count("page.html") == 1
 
 
 # --- nothing measured ---------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from harness.report.document import Column, Document, Fact, Row, Table, Tone
 from harness.report.format import sanitize
 from harness.report.header import header_lines, resumed_line
 from harness.report.next_command import near
-from harness.store import Run
+from harness.store import PAGE_FILE, Run
 
 
 class Advice(StrEnum):
@@ -200,4 +200,5 @@ def _more(run: Run, lines: Sequence[Row], notes: int) -> Iterator[str]:
         claim = shlex.quote(lines[0].cells["claim"])
         noted = f" and {counted(notes, 'note')}" if notes else ""
         yield f"All numbers{noted}: {command} --details; of one claim: {command} {claim}"
-        yield f"As a page: {command} --html page.html"
+        page = run.folder / PAGE_FILE
+        yield f"Page: {near(page)}" if page.is_file() else f"As a page: {command} --html page.html"

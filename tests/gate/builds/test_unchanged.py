@@ -184,7 +184,7 @@ def typed(repo: Repo, form: Path, *, unchanged_ok: bool) -> list[str]:
     """The command line of a gate of the working tree against the commit before the last."""
     places = ["--benchmarks", str(repo.folder / "benchmarks"), "--results", str(form.parent / "results")]
     more = ["--unchanged-ok"] if unchanged_ok else []
-    return ["gate", "--base", "main~1", "--device", "cpu", "--json", str(form), *places, *more]
+    return ["gate", "--base", "main~1", "--device", "cpu", "--no-page", "--json", str(form), *places, *more]
 
 
 @pytest.mark.parametrize(("ok", "status"), [(False, 3), (True, 0)])
