@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from harness import __version__
+from harness.cli.completion import OPTION, SHELLS, print_completion
 from harness.cli.examples import epilog
 from harness.cli.output import complain
 from harness.cli.parser import HelpFormatter, Parser
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = next((word for word in typed if word in COMMANDS), None)
     understood = parser([name] if name else [])
     options = understood.parse_args(typed)
+    if options.print_completion is not None:
+        return print_completion(parser(), options.print_completion)
     if options.command is None:
         understood.print_help()
         return OK
@@ -84,6 +87,10 @@ def parser(names: Collection[str] = tuple(COMMANDS)) -> Parser:
     top = Parser(prog=program(), description="Measures PyTorch's performance tips on this machine.")
     top.add_argument("--version", action="version", version=f"tipbench {__version__}")
     top.add_argument("--list", action="store_true", help="short for the command list")
+    top.add_argument(
+        OPTION, choices=SHELLS, metavar="SHELL",
+        help=f"print the script with which a shell completes tipbench: {', '.join(SHELLS)}",
+    )  # fmt: skip
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, summary in COMMANDS.items():
         own = commands.add_parser(name, help=summary, formatter_class=HelpFormatter)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.cli.completion import OPTION
 from harness.cli.main import parser
 from harness.report.saved_run import SavedRun
 from tests.support.living import ROOT
@@ -111,7 +112,7 @@ def _ours() -> list[str]:
 @pytest.mark.parametrize("command", _ours())
 def test_commands_have_the_options_that_they_show(command: str) -> None:
     """Each command is understood as it stands."""
-    if not command.endswith("--help"):
+    if not command.endswith("--help") and not command.startswith(OPTION):
         assert parser().parse_args(shlex.split(command)).command is not None
 
 
