@@ -128,6 +128,21 @@ def build(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--wheel", *session.posargs)
 
 
+@nox.session(reuse_venv=True)
+def wheel(session: nox.Session) -> None:
+    """Install the built wheel outside of the checkout, and run bench, gate and report in another
+    repository."""
+    session.install(*PINNED, "build", "uv")
+    session.run("python", "scripts/wheel.py", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def docs(session: nox.Session) -> None:
+    """Build the documentation as a site in site/; a broken link is an error."""
+    session.install(*PINNED, "--group", "docs")
+    session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, with real DALI and real loader workers on the CPU."""
