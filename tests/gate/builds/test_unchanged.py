@@ -266,7 +266,7 @@ def test_identical_code_with_benchmarks_removed_is_never_green(
         Side.HEAD: SideInfo({}, (replace(package, file=str(after.home / "env/parcel/__init__.py")),), ""),
     }
     monkeypatch.setattr(Builder, "build", lambda *_: (base, after))
-    monkeypatch.setattr(gating, "gate", lambda _settings, _folder, _screen, check: check(infos))
+    monkeypatch.setattr(gating, "gate", lambda _settings, _folder, _screen, check, _resumption: check(infos))
     form = tmp_path / "gate.json"
     assert main(typed(repo, form, unchanged_ok=True)) == 3
     found = json.loads(form.read_text())
