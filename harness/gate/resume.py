@@ -95,8 +95,10 @@ def _anew() -> str:
 def reported(info: Mapping[Side, SideInfo]) -> dict[str, Any]:
     """What both sides report of themselves, as the record has it: where packages lie is another place each
     time."""
-    found: dict[str, Any] = {_ENVIRONMENTS[side]: dict(one.environment) for side, one in info.items()}
-    packages = {str(side): {each.name: each.digest for each in one.packages} for side, one in info.items()}
+    # Sides reply in any order, and what differs is named in that of the record.
+    sides = [(side, info[side]) for side in Side if side in info]
+    found: dict[str, Any] = {_ENVIRONMENTS[side]: dict(one.environment) for side, one in sides}
+    packages = {str(side): {each.name: each.digest for each in one.packages} for side, one in sides}
     return {**found, "packages": packages}
 
 

@@ -35,7 +35,7 @@ from harness.gate.explain import worst
 from harness.gate.first_check import FirstCheck
 from harness.gate.limits import FAR, MORE, WIDEST, effort_for, in_time, wider_by
 from harness.gate.pair import SideCommand, WorkerPair
-from harness.gate.resume import GateResumption
+from harness.gate.resume import GateResumption, reported
 from harness.gate.run import GateInterrupted, gate
 from harness.gate.settings import GateSettings
 from harness.gate.state import GateState
@@ -993,7 +993,10 @@ def test_another_environment_is_named(scripted: ScriptedGate, monkeypatch: pytes
         )  # fmt: skip
     there.discard()
     assert {path.name for path in scripted.out.iterdir()} == files
-    changed = {side: SideInfo({}, (Package("mine", "/x/mine.py", "new"),), "") for side in Side}
+    changed = {
+        side: SideInfo({}, (Package("mine", "/x/mine.py", "new"),), "") for side in (Side.HEAD, Side.BASE)
+    }
+    assert list(reported(changed)["packages"]) == ["base", "head"]  # whichever replied first
     header = {**there.journal.header, "environment": {}, "base_environment": {}}
     journal = replace(there.journal, header=header)
     with pytest.raises(OtherEnvironment, match=r"base.mine: base -> new; head.mine: head -> new"):
