@@ -38,7 +38,7 @@ _LIMITS = {
     if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"
 }
 _CLOCKS = ("perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time")
-_SET_BY_LIBRARIES = ("PYTEST_", "TORCH", "TRITON_", "CUDA_", "KINETO_", "NVIDIA_", "KMP_")
+_SET_BY_LIBRARIES = ("PYTEST_", "TORCH", "_TORCH", "TRITON_", "CUDA_", "KINETO_", "NVIDIA_", "KMP_")
 """Beginnings of variables that pytest and torch set themselves, when they first need them."""
 
 _SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD})
@@ -265,7 +265,10 @@ _KEPT = {
         lambda *_: "",
     ),
     "environment variables": _Kept(_variables, _set_variables, _differing),
-    "sys.path": _Kept(lambda: [*sys.path], _set_path, lambda *_: ""),
+    # Libraries append folders of their own: setuptools does when torch compiles.
+    "sys.path": _Kept(
+        lambda: [*sys.path], _set_path, lambda *_: "", lambda before, now: now[: len(before)] != before
+    ),
     "clock of the module time": _Kept(
         lambda: {name: getattr(time, name) for name in _CLOCKS}, _set_clocks, _differing
     ),

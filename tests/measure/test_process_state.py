@@ -59,6 +59,18 @@ def test_what_is_changed_is_named_and_put_back(words: str) -> None:
     assert ProcessState().changes() == before.changes() == {}
 
 
+def test_what_libraries_do_when_they_are_first_used_is_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.compile sets variables of its own, and has setuptools append a folder to the path."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = ProcessState()
+    monkeypatch.setenv("_TORCHINDUCTOR_PYOBJECT_TENSOR_DATA_PTR", "16")
+    sys.path.append("/vendored")
+    assert before.changes() == {}
+    sys.path.remove("/vendored")
+    sys.path.pop()
+    assert before.changes() == {"sys.path": ""}
+
+
 def test_the_limit_of_a_resource_is_put_back() -> None:
     """As far as the hard limit lets it."""
     before = ProcessState()
