@@ -1,8 +1,8 @@
 """A picture of a run's answer for README.md: the terminal as an SVG.
 
-    python scripts/answer_picture.py RUN docs/answer.svg
+    python scripts/answer_picture.py RUN docs/answer.svg --claims L1,C4,M1
 
-The picture is what ``report RUN`` prints at 88 columns, without the lines after the counts. Take a run of a
+The picture is what ``report RUN`` prints at 124 columns, without the lines after the counts. Take a run of a
 machine that did nothing else: the banner of a busy one would be in the picture.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from harness.report.builders.run_content import content
 from harness.report.render.terminal import show_document
 from harness.store import load
 
-WIDTH = 88
+WIDTH = 124
 TITLE = "tipbench bench"
 
 
@@ -29,16 +30,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="the folder of a run")
     parser.add_argument("file", type=Path, help="the SVG to write")
+    parser.add_argument("--claims", default="", help="names with commas between (default: all of the run)")
     options = parser.parse_args()
-    text = picture(options.run)
+    text = picture(options.run, options.claims.split(",") if options.claims else ())
     options.file.write_text(text, encoding="utf-8")
     print(f"{options.file}: {len(text) / 1000:.0f} kB")
 
 
-def picture(folder: Path) -> str:
-    """The SVG. The same run gives the same picture, letter by letter."""
+def picture(folder: Path, claims: Collection[str] = ()) -> str:
+    """The SVG, of all claims or of these. The same run gives the same picture, letter by letter."""
     run = load(folder)
-    document = replace(answer_document(run, content(run)), closing=())
+    document = replace(answer_document(run, content(run, claims)), closing=())
     console = Console(
         file=io.StringIO(), record=True, width=WIDTH, force_terminal=True, color_system="standard",
         legacy_windows=False,

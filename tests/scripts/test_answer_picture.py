@@ -22,3 +22,11 @@ def test_the_picture_is_the_answer_and_nothing_else(tmp_path: Path) -> None:
     assert set(re.findall(r"https?://[^\"' )]*", text)) == {"http://www.w3.org/2000/svg"}
     assert len(text) < 60_000
     assert answer_picture.picture(folder) == text
+
+
+def test_a_picture_of_some_claims(tmp_path: Path) -> None:
+    """The others are not in it; the verdicts are those of the whole run."""
+    folder = full_run(tmp_path / "run").folder
+    whole, part = answer_picture.picture(folder), answer_picture.picture(folder, ["B2"])
+    assert "B2" in part and "B2" in whole
+    assert "A1" in whole and "A1" not in part
