@@ -469,9 +469,11 @@ def test_units_are_wider_where_rounds_vary_much(
 
     monkeypatch.setattr(units_module, "effort_for", effort)
     noisy = {"variants": ["baseline"], "noise": 0.3}
-    first = rule_for(GateThresholds(), 1).failing_looks[0]
-    scripted.run({A: noisy}, {A: noisy})
-    assert len(asked) > first
+    # No look at which chance alone could end it before units are wider.
+    late = GateThresholds(alpha=1e-5, failing_looks=(24,), passing_looks=(24,))
+    first = rule_for(late, 1).failing_looks[0]
+    scripted.run({A: noisy}, {A: noisy}, thresholds=late)
+    assert len(asked) == 24 > first
     assert (set(asked[:first]), set(asked[first:])) == ({1.0}, {WIDEST})
 
 
