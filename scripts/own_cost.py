@@ -22,7 +22,7 @@ from harness.measure.affinity import CorePinning
 from harness.measure.blocks import garbage_collection_off, orders, play
 from harness.measure.calibrate import RoundSize
 from harness.measure.clock import Elapsed, HostClock, Iteration
-from harness.measure.runner import LocalRunner
+from harness.measure.local_runner import LocalRunner
 from harness.measure.variant import Variant
 
 

@@ -53,7 +53,7 @@ def measuring(device_name: str, threads: int) -> None:
     from harness.measure.calibrate import pace, target_seconds, warm_up
     from harness.measure.clock import clock_for
     from harness.measure.limits import RoundLimits
-    from harness.measure.runner import LocalRunner
+    from harness.measure.local_runner import LocalRunner
     from harness.measure.variant import Variant
 
     if threads:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.measure.calibrate import pace, warm_up
 from harness.measure.clock import Clock, clock_for
 from harness.measure.limits import RoundLimits
-from harness.measure.runner import LocalRunner
+from harness.measure.local_runner import LocalRunner
 from harness.measure.variant import variant
 
 if TYPE_CHECKING:

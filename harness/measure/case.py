@@ -18,8 +18,9 @@ from harness.measure.clock import clock_for
 from harness.measure.correctness import Agreement
 from harness.measure.failure import failure, logged
 from harness.measure.limits import RoundLimits
+from harness.measure.local_runner import LocalRunner
 from harness.measure.memory import MemoryPass
-from harness.measure.runner import LocalRunner, VariantRunner
+from harness.measure.runner import VariantRunner
 from harness.measure.session import SessionOptions, run_session
 from harness.measure.shared_state import to_blame, without
 from harness.measure.spec import BenchmarkSpec

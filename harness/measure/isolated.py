@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from harness.measure.case import MeasureOptions, local
 from harness.measure.failure import failure, logged
-from harness.measure.runner import LocalRunner, readings_of
+from harness.measure.local_runner import LocalRunner
+from harness.measure.runner import readings_of
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.variant import Variant
 from harness.model import CaseWarning, Claim, Measurement, Status, Trial, WarningCode

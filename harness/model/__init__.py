@@ -69,7 +69,9 @@ from harness.model.measurement import (
     other_parameters,
     parameters,
 )
-from harness.model.metrics import METRICS, QUANTITIES, Direction, Metric, MetricKind, metric
+from harness.model.metric import Direction, Metric, MetricKind
+from harness.model.metrics import METRICS, metric
+from harness.model.quantities import QUANTITIES
 from harness.model.run_end import EndReason, RunEnd
 from harness.model.run_request import RunRequest
 from harness.model.side import Side

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Mapping
 
 from harness.measure.correctness import WrongResult
-from harness.measure.runner import LocalRunner
+from harness.measure.local_runner import LocalRunner
 from harness.probes import NoSnapshot, out_of_memory
 from harness.processes.live import Channel
 from harness.workers import tensors, variant_requests

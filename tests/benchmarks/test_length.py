@@ -13,7 +13,8 @@ import torch
 from harness.loading.loop.epoch import Epoch
 from harness.measure.calibrate import RoundSize
 from harness.measure.clock import FakeClock
-from harness.measure.runner import LocalRunner, Round
+from harness.measure.local_runner import LocalRunner
+from harness.measure.runner import Round
 from harness.measure.state import VariantState
 from harness.measure.variant import prepared
 from harness.model import Expect, WarningCode

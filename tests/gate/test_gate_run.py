@@ -85,7 +85,7 @@ sys.path.append(os.environ["TESTS"])
 from tests.support import chrome
 from harness.measure.clock import Elapsed
 from harness.measure.correctness import WrongResult
-from harness.measure.runner import LocalRunner
+from harness.measure.local_runner import LocalRunner
 from harness.measure.failure import failure
 from harness.workers.server import serve
 from harness.measure.variant import prepared

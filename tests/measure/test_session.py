@@ -27,8 +27,9 @@ from harness.measure.clock import Elapsed, FakeClock
 from harness.measure.correctness import Agreement, WrongResult
 from harness.measure.failure import failure
 from harness.measure.limits import RoundLimits
+from harness.measure.local_runner import LocalRunner
 from harness.measure.memory import MemoryPass
-from harness.measure.runner import LocalRunner, Round
+from harness.measure.runner import Round
 from harness.measure.session import SessionOptions, run_session
 from harness.measure.spec import BenchmarkSpec
 from harness.measure.state import BaselineFailed

@@ -34,7 +34,8 @@ import gc, json, os, signal, sys
 from pathlib import Path
 from harness.measure.clock import HostClock
 from harness.workers import tensors
-from harness.measure.runner import LocalRunner, Round
+from harness.measure.local_runner import LocalRunner
+from harness.measure.runner import Round
 from harness.model import WarningCode
 from harness.measure.failure import failure
 from harness.workers.server import serve
