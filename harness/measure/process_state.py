@@ -170,11 +170,15 @@ def _sessions() -> set[int]:
 
 
 def _forked() -> set[int]:
-    """Copies of this process that go on, or that ended and were not waited for: those have no command
-    line."""
-    if found := {pid for pid in _children() if _copied(pid)}:
+    """Copies of this process, and children that ended and were not waited for: those have no command line."""
+    return {pid for pid in _children() if _copied(pid)}
+
+
+def _more_copies(before: set[int], now: set[int]) -> bool:
+    """Whether there are more that stay copies: what has just been started still looks like this process."""
+    if more := now - before:
         time.sleep(STARTING)
-    return {pid for pid in found if _copied(pid)}
+    return any(map(_copied, more))
 
 
 def _copied(pid: int) -> bool:
@@ -277,7 +281,7 @@ _KEPT = {
     "open files": _Kept(_open_files, differs=lambda before, now: now - before > MANY_FILES),
     "threads": _Kept(_threads, None, lambda before, now: f"{len(now - before)} more", _go_on),
     "forked processes": _Kept(
-        _forked, None, lambda before, now: f"{len(now - before)} more", lambda before, now: bool(now - before)
+        _forked, None, lambda before, now: f"{sum(map(_copied, now - before))} more", _more_copies
     ),
     "shared memory": _Kept(
         _shared_memory,
