@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import traceback
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,6 +80,7 @@ class DrivenSession(Session):
         self._broken: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
         self._forks: ForkServer | None = None
+        self._imported = 0
 
     def not_collected(self, place: str, *, skipped: bool, reason: str) -> None:
         """Keep it until everything was collected."""
@@ -90,10 +92,8 @@ class DrivenSession(Session):
         ``apart`` are the cases whose variants have processes of their own. Such processes are forked here,
         before anything runs, and this returns in each of them, too.
         """
-        # What was imported stays: collecting before every measurement need not look through it again. Done
-        # before it is reported: several processes start side by side.
-        gc.collect()
-        gc.freeze()
+        # Before it is reported: several processes start side by side.
+        self._freeze_imported()
         gc.enable()
         self._send(Ready(Collected(tuple(items), self._broken, self._skipped)))
         plan = self._planned()
@@ -152,8 +152,18 @@ class DrivenSession(Session):
 
         return {**fingerprint(), "device": measured_on(self.device())}
 
+    def _freeze_imported(self) -> None:
+        """Keep collections, of which every measurement begins with one, from looking through what was
+        imported; again once a benchmark has imported more: torch.compile, for example, imports 300,000
+        objects."""
+        if len(sys.modules) > self._imported:
+            gc.collect()
+            gc.freeze()
+            self._imported = len(sys.modules)
+
     def begin(self, case: str) -> None:
         """Report which case comes now, where the driver keeps its time limit."""
+        self._freeze_imported()
         if not isinstance(self._plan, VariantPlan | SidePlan):
             self._send(CaseBegins(case))
 

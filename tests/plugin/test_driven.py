@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,6 +157,21 @@ def test_garbage_is_collected_again_once_all_is_imported(session: Sessions, meas
     finally:
         gc.enable()
     assert gc.get_freeze_count() >= before + len(imported)
+
+
+def test_what_a_benchmark_has_imported_is_left_out_of_collections_as_well(
+    session: Sessions, measuring: MeasurePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is from the next case on. Where nothing was imported, nothing more is left out."""
+    made, _ = session(measuring)
+    made.begin(CASE)
+    before = gc.get_freeze_count()
+    kept = [[number] for number in range(1000)]
+    made.begin(CASE)
+    assert gc.get_freeze_count() == before
+    monkeypatch.setitem(sys.modules, "imported_by_a_benchmark", ModuleType("imported_by_a_benchmark"))
+    made.begin(CASE)
+    assert gc.get_freeze_count() >= before + len(kept)
 
 
 class Forks(Driver):
