@@ -13,7 +13,7 @@ from harness.bench.prices import Prices
 CARD = ("L1", "L2", "L3", "L4", "L5", "C1", "C2", "C4", "C5", "M1")
 """The claims that people come for, by their names: the tips that are passed on."""
 
-LARGE = 0.2
+LARGE = 0.1
 """The share of what is left beyond which a case of the card has no precedence: it would keep many others from
 theirs."""
 

@@ -170,10 +170,11 @@ def test_blocks_fit_the_share(share: float, block_seconds: float, blocks: int) -
 
 
 @pytest.mark.parametrize(
-    ("apart", "block_seconds", "blocks"), [(False, 0.18, 8), (False, 2.8, 2), (True, 0.5, 6)]
+    ("apart", "block_seconds", "blocks"),
+    [(False, 0.18, 8), (False, 1.9, 2), (False, 2.1, 1), (True, 0.5, 6), (True, 3.1, 1)],
 )
 def test_a_loader_has_as_many_blocks_as_fit(apart: bool, block_seconds: float, blocks: int) -> None:
-    """Many where they are windows, two where they are long epochs; twice as many in live processes, which
-    take long to start."""
+    """Many where they are windows, two where they are epochs, one where those are long; twice as many in live
+    processes, which take long to start."""
     limits = RoundLimits(share=1.5, most_blocks=16).loader()
     assert (limits.apart() if apart else limits).blocks(block_seconds) == blocks
