@@ -23,7 +23,7 @@ class Prices:
         self._cases = list(cases)
         self.start_up = {False: 4.0, True: 10.0}
         self.solo = 12.0
-        self.trace = 8.0
+        self.trace = 4.0
         self.count = dict(COUNT_GUESS)
 
     def started(self, loader: bool, seconds: float) -> None:
