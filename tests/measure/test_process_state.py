@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.measure import process_state
+from harness.measure import process_parts
 from harness.measure.process_state import ProcessState, restoring
 
 Change = Callable[[], object]
@@ -83,7 +83,7 @@ def test_the_limit_of_a_resource_is_put_back() -> None:
 
 def test_what_cannot_be_put_back_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that goes on, and many open files: others would be measured beside them."""
-    monkeypatch.setattr(process_state, "SETTLING", 0.0)
+    monkeypatch.setattr(process_parts, "SETTLING", 0.0)
     done, given_up = threading.Event(), []
     with restoring(lambda: given_up.append("thread")):
         thread = threading.Thread(target=done.wait)
@@ -91,7 +91,7 @@ def test_what_cannot_be_put_back_ends_the_process(monkeypatch: pytest.MonkeyPatc
     done.set()
     thread.join()
     with restoring(lambda: given_up.append("files")):
-        files = [open(os.devnull) for _ in range(process_state.MANY_FILES + 1)]  # noqa: PTH123, SIM115
+        files = [open(os.devnull) for _ in range(process_parts.MANY_FILES + 1)]  # noqa: PTH123, SIM115
     for file in files:
         file.close()
     with restoring(lambda: given_up.append("nothing")):
