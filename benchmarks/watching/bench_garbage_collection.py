@@ -7,49 +7,26 @@ few objects, or one that makes few, does not show it.
 Source: today's folklore.
 """
 
-import gc
-from contextlib import contextmanager
-
 import pytest
 import torch
 
 from harness import claim, variant
+from support.collector import collecting, unfrozen
 
 ALIVE = {"few_objects": 0, "million_objects": 10**6}
 MADE = 2000
 """Objects that a step makes and drops; the collector looks at the youngest after 700 of them."""
 
 
-@contextmanager
-def collecting(freeze=False):
-    before = gc.isenabled()
-    if freeze:
-        gc.freeze()
-    gc.enable()
-    try:
-        yield
-    finally:
-        if not before:
-            gc.disable()
-        if freeze:
-            gc.unfreeze()
-
-
 @pytest.fixture
-def unfrozen():
-    """What was imported is within reach of collections for every variant, as in a process that froze
-    nothing; afterwards it is as it was."""
-    frozen = gc.get_freeze_count()
-    gc.unfreeze()
-    yield
-    if frozen:
-        gc.collect()
-        gc.freeze()
+def imported_in_reach():
+    with unfrozen():
+        yield
 
 
 @claim("F3", expect="lower", margin=0.05)
 @pytest.mark.parametrize("alive", list(ALIVE))
-@pytest.mark.usefixtures("unfrozen")
+@pytest.mark.usefixtures("imported_in_reach")
 def bench_garbage_collection(compare, alive):
     kept = [[place] for place in range(ALIVE[alive])]
     x, weight = torch.randn(2, 64, 64)
