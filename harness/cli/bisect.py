@@ -182,11 +182,12 @@ def _finding_us() -> dict[str, str]:
 
 
 def _size(verdict: GateVerdict) -> str:
-    found = verdict.comparison
-    if found is None:
-        return f"{verdict.case} {verdict.metric}"
-    interval = "" if found.low is None or found.high is None else f" ({found.low:.2f} to {found.high:.2f})"
-    return f"{verdict.case}: {found.ratio:.2f}x of the good revision's {verdict.metric}{interval}"
+    from harness.report.builders.gate_rows import TIME, rows
+
+    (row,) = rows([verdict])
+    name = " ".join(filter(None, (row.case, row.variant, "" if row.metric == TIME else row.metric)))
+    change = f"{row.change} ({row.interval})" if row.interval else row.change
+    return ", ".join(filter(None, (f"{name}: {change}" if change else name, row.readings)))
 
 
 def _titled(top: Path, commit: str) -> str:

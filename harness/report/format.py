@@ -122,8 +122,13 @@ def effect(found: Comparison) -> str:
     ratio = found.ratio
     if not 1 / _NOTHING < ratio < _NOTHING:
         return "from none" if ratio > 1 else "to none"
-    shown = f"{_factor(_times(ratio), _decimals(ratio))}x"
+    shown = factor(ratio)
     return shown if shown == EQUAL else f"{shown} {_words(found)[ratio > 1]}"
+
+
+def factor(ratio: float) -> str:
+    """A positive ratio as a factor of at least 1 without its direction: ``1.25x`` for 0.8 as for 1.25."""
+    return f"{_factor(_times(ratio), _decimals(ratio))}x"
 
 
 def interval(found: Comparison) -> str:

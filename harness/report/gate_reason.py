@@ -9,6 +9,7 @@ from harness.model import (
     BeyondDrift,
     BeyondTolerated,
     ClearlySlower,
+    Comparison,
     GateOutcome,
     GateOutlook,
     GateReason,
@@ -27,7 +28,8 @@ from harness.model import (
     WithinDrift,
     metric,
 )
-from harness.plural import counted, percent
+from harness.plural import counted
+from harness.report.format import EQUAL, effect, factor
 
 ONE_FILE = (
     "both sides measure head's files: import what only head has inside the benchmark or fixture that needs it, or give "
@@ -64,15 +66,17 @@ _NAMES_OF_STORED = {Side.BASE: "the stored run", Side.HEAD: "this code"}
 
 def reason_text(verdict: GateVerdict) -> str:
     """The whole reason of a verdict: what grew, what was shown, and what a reader must know of it."""
-    shown = gate_reason_text(verdict.reason) if verdict.reason is not None else _readings(verdict)
+    shown = (
+        gate_reason_text(verdict.reason, verdict.metric) if verdict.reason is not None else _readings(verdict)
+    )
     if verdict.growth:
         shown = f"{verdict.growth} ({shown})" if shown else verdict.growth
     outlook = outlook_text(verdict.outlook) if verdict.outlook is not None else ""
     return "; ".join(filter(None, (shown, outlook, *verdict.remarks)))
 
 
-def gate_reason_text(reason: GateReason) -> str:
-    """A reason alone."""
+def gate_reason_text(reason: GateReason, of: str = "seconds") -> str:
+    """A reason alone; ``of`` is the metric that it is about."""
     match reason:
         case Uncompared(why, detail, stored):
             names = _NAMES_OF_STORED if stored else _NAMES
@@ -89,23 +93,23 @@ def gate_reason_text(reason: GateReason) -> str:
         case StillOpen(units, ahead):
             text = f"{counted(units, 'unit')} so far; the next looks: {looks_text(ahead)}"
         case BeyondTolerated(shift, p, level, units):
-            text = f"{percent(shift)}, p {p:.2g} at {units} units (needs {level:.2g})"
+            text = f"{_change(shift, of)}, p {p:.2g} at {units} units (needs {level:.2g})"
         case ClearlySlower(shift, p, level, units):
-            text = f"{percent(shift)}, clearly slower: p {p:.2g} at {units} units (needs {level:.2g})"
+            text = f"{_change(shift, of)}, clearly so: p {p:.2g} at {units} units (needs {level:.2g})"
         case BelowTarget(shift, most, units):
-            text = f"{percent(shift)}, at most {percent(most)} at {units} units"
+            text = f"{_change(shift, of)}, {_bound(most, of)} at {units} units"
         case NeitherShown(shift, units):
-            text = f"{percent(shift)} after {units} units: neither below nor beyond the target"
+            text = f"{_change(shift, of)} after {units} units: neither below nor beyond the target"
         case TooFewInvocations(base, head, needed):
             text = f"{base} and {head} invocations; a decision needs {needed} on both sides"
         case BeyondDrift(shift, p, drift):
-            text = f"{percent(shift)}, p {p:.2g} beyond the drift of the runs ({percent(drift)})"
+            text = f"{_change(shift, of)}, p {p:.2g} beyond the drift of the runs ({_factor(drift)})"
         case WithinDrift(shift, drift):
-            text = f"{percent(shift)}; the runs drifted by {percent(drift)}"
+            text = f"{_change(shift, of)}; the runs drifted by {_factor(drift)}"
         case LostInDrift(shift, drift, units):
             text = (
-                f"{percent(shift)}, and unpaired runs drifted by {percent(drift)}: cannot judge; about {units} paired "
-                "units would (gate --base)"
+                f"{_change(shift, of)}, and unpaired runs drifted by {_factor(drift)}: cannot judge; about {units} "
+                "paired units would (gate --base)"
             )
         case ReasonText(text):
             pass
@@ -130,9 +134,33 @@ def outlook_text(outlook: GateOutlook) -> str:
     return f"{warning}, or {option} {math.ceil(100 * outlook.target)}%"
 
 
+def _change(shift: float, of: str) -> str:
+    """A log ratio on the scale of every table: ``1.071x slower``."""
+    return effect(Comparison(of, 0, _exp(shift)))
+
+
+def _bound(most: float, of: str) -> str:
+    """The largest log ratio that it may have: ``at most 1.012x slower``, or ``at least 1.010x faster``."""
+    return f"at {'least' if _exp(most) < 1 else 'most'} {_change(most, of)}"
+
+
+def _factor(log: float) -> str:
+    return factor(_exp(log))
+
+
+def _exp(log: float) -> float:
+    return math.exp(max(-700.0, min(700.0, log)))
+
+
 def _readings(verdict: GateVerdict) -> str:
-    """Both readings of an exact metric; an empty text for any other verdict."""
+    """The change of an exact metric with both readings, digit by digit; the readings alone where they show no
+    more. An empty text for any other verdict."""
     stated = metric(verdict.metric)
     if stated.kind is not MetricKind.EXACT or verdict.base is None or verdict.head is None:
         return ""
-    return f"{verdict.base:.15g} -> {verdict.head:.15g} {stated.unit}"
+    unit = "" if stated.unit == "1" else f" {stated.unit}"
+    shown = f"{verdict.base:.15g} -> {verdict.head:.15g}{unit}"
+    if not 0 < verdict.base < math.inf or not 0 < verdict.head < math.inf:
+        return shown
+    change = effect(Comparison(verdict.metric, 0, verdict.head / verdict.base))
+    return shown if change == EQUAL else f"{change}, {shown}"

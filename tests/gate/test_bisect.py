@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,8 +181,14 @@ def test_each_step_is_a_gate(tmp_path: Path) -> None:
     steps.results["x"] = result(1, GateOutcome.REGRESSED, GateOutcome.UNCHANGED)
     steps.narrow("x")
     assert steps.command(tmp_path / "gate.json")[-2:] == ["--select", "claim0"]
-    assert steps.sizes("x") == ["bench_0.py::bench: 1.50x of the good revision's seconds (1.42 to 1.58)"]
+    assert steps.sizes("x") == ["bench_0.py::bench baseline: 1.50x slower (1.42 to 1.58x)"]
     assert steps.sizes("unknown") == []
+    larger = GateVerdict(
+        "a.py::b", "A1", "tip", "peak_bytes", GateOutcome.REGRESSED,
+        comparison=Comparison("peak_bytes", 1, 2.5), base=12 * 2.0**20, head=30 * 2.0**20,
+    )  # fmt: skip
+    steps.results["x"] = replace(steps.results["x"], verdicts=(larger,))
+    assert steps.sizes("x") == ["a.py::b tip peak memory: 2.50x more memory, 12.0 -> 30.0 MiB"]
 
 
 @pytest.mark.parametrize(
@@ -218,6 +225,6 @@ def test_the_gate_knows_the_option(
     assert main(["gate", "--bisect", "c0..c8", *place]) == 1
     shown = capsys.readouterr().out
     assert f"the first bad revision is {commit(repository, 'c4')[:12]} Number 4" in shown
-    assert "bench_0.py::bench: 1.50x of the good revision's seconds (1.42 to 1.58)" in shown
+    assert "bench_0.py::bench baseline: 1.50x slower (1.42 to 1.58x)" in shown
     assert main(["gate", "--bisect", "c0..c3", *place]) == 0
     assert "nothing regressed from c0 to c3" in capsys.readouterr().err

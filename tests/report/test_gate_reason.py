@@ -50,17 +50,19 @@ WORDS: list[tuple[GateReason, str]] = [
     ),
     (
         ClearlySlower(math.log(2), 2e-5, 0.0004, 4),
-        "2x, clearly slower: p 2e-05 at 4 units (needs 0.0004)",
+        "2.00x slower, clearly so: p 2e-05 at 4 units (needs 0.0004)",
     ),
-    (BeyondTolerated(SLOWER, 0.00012, 0.0005, 14), "+7.00 %, p 0.00012 at 14 units (needs 0.0005)"),
-    (BelowTarget(math.log(1.001), math.log(1.012), 6), "+0.10 %, at most +1.20 % at 6 units"),
-    (NeitherShown(SLOWER, 50), "+7.00 % after 50 units: neither below nor beyond the target"),
+    (BeyondTolerated(SLOWER, 0.00012, 0.0005, 14), "1.070x slower, p 0.00012 at 14 units (needs 0.0005)"),
+    (BelowTarget(math.log(1.001), math.log(1.012), 6), "1.001x slower, at most 1.012x slower at 6 units"),
+    (BelowTarget(math.log(0.9), math.log(0.995), 6), "1.11x faster, at least 1.005x faster at 6 units"),
+    (BelowTarget(-1e-9, 0.0, 6), "1.000x, at most 1.000x at 6 units"),
+    (NeitherShown(SLOWER, 50), "1.070x slower after 50 units: neither below nor beyond the target"),
     (TooFewInvocations(1, 14, 6), "1 and 14 invocations; a decision needs 6 on both sides"),
-    (BeyondDrift(SLOWER, 0.0004, DRIFT), "+7.00 %, p 0.0004 beyond the drift of the runs (+2.00 %)"),
-    (WithinDrift(0.0, DRIFT), "+0.00 %; the runs drifted by +2.00 %"),
+    (BeyondDrift(SLOWER, 0.0004, DRIFT), "1.070x slower, p 0.0004 beyond the drift of the runs (1.020x)"),
+    (WithinDrift(0.0, DRIFT), "1.000x; the runs drifted by 1.020x"),
     (
         LostInDrift(SLOWER, DRIFT, 9),
-        "+7.00 %, and unpaired runs drifted by +2.00 %: cannot judge; about 9 paired units would (gate --base)",
+        "1.070x slower, and unpaired runs drifted by 1.020x: cannot judge; about 9 paired units would (gate --base)",
     ),
     (ReasonText("as it was saved"), "as it was saved"),
 ]
@@ -142,9 +144,28 @@ def test_a_whole_reason() -> None:
     )
 
 
-def test_an_exact_metric_has_its_readings_as_the_reason() -> None:
-    """They are in the verdict already."""
+@pytest.mark.parametrize(
+    ("metric", "base", "head", "words"),
+    [
+        ("peak_bytes", 12582912.0, 31457280.0, "2.50x more memory, 12582912 -> 31457280 B"),
+        ("peak_bytes", 31457280.0, 31457281.0, "31457280 -> 31457281 B"),
+        ("peak_bytes", 0.0, 1024.0, "0 -> 1024 B"),
+        ("launches", 10.0, 5.0, "2.00x less, 10 -> 5"),
+        ("launches", 10.0, math.inf, "10 -> inf"),
+        ("seconds", 1.0, 2.0, ""),
+    ],
+)
+def test_an_exact_metric_has_its_change_and_its_readings(
+    metric: str, base: float, head: float, words: str
+) -> None:
+    """They are in the verdict already; the readings alone where a factor says less."""
+    verdict = GateVerdict("a.py::b", "A1", "tip", metric, GateOutcome.REGRESSED, base=base, head=head)
+    assert reason_text(verdict) == words
+
+
+def test_a_reason_is_about_the_metric_of_its_verdict() -> None:
+    """More of what is not a time is not called slower."""
     verdict = GateVerdict(
-        "a.py::b", "A1", "tip", "peak_bytes", GateOutcome.REGRESSED, base=12582912.0, head=31457280.0
+        "a.py::b", "A1", "tip", "joules", GateOutcome.REGRESSED, BeyondTolerated(SLOWER, 0.01, 0.05, 14)
     )
-    assert reason_text(verdict) == "12582912 -> 31457280 B"
+    assert reason_text(verdict).startswith("1.070x more energy, p 0.01")

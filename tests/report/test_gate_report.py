@@ -264,7 +264,14 @@ def test_wide_terminal_has_the_reason_beside_its_row() -> None:
     """Where there is room everything about a verdict is on one line."""
     row = next(line for line in shown(SMALL, 160).splitlines() if "1.071x" in line)
     assert row.split("  ")[1:] != []
-    for part in ("pinned", "regressed", "1.061 to 1.081x", "1.00 -> 1.07 ms", "14", "because regressed"):
+    for part in (
+        "pinned",
+        "regressed",
+        "1.061 to 1.081x",
+        "1.00 -> 1.07 ms",
+        "14",
+        "slower, p 0.00012 at 14 units",
+    ):
         assert part in row
 
 
@@ -709,7 +716,8 @@ def test_saved_form_is_as_documented() -> None:
     assert judged["head"]["packages"][0] == {"name": "work", "file": "/head/work.py", "digest": "b" * 64}
     assert judged["verdicts"][1] == {
         "case": CASE, "claim": "M1", "variant": "pinned", "metric": "seconds", "outcome": "regressed",
-        "reason": "because regressed", "units": 14, "ratio": 1.071, "low": 1.071 - 0.01, "high": 1.071 + 0.01,
+        "reason": "1.071x slower, p 0.00012 at 14 units (needs 0.0005)", "units": 14,
+        "ratio": 1.071, "low": 1.071 - 0.01, "high": 1.071 + 0.01,
         "base": 1e-3, "head": 1e-3 * 1.071, "unsteady": False, "seconds": 2.5, "spread": None, "resolvable": None,
         "p": None, "paired": True,
     }  # fmt: skip
