@@ -10,7 +10,7 @@ class HarnessError(Exception):
         ...     load("no such run", results)
         ... except HarnessError as error:
         ...     print(type(error).__name__)
-        StoreError
+        NoSuchRunError
     """
 
 

@@ -9,7 +9,7 @@ from harness.cli.output import print_line
 from harness.exit_status import OK
 from harness.report.format import quantity, sanitize
 from harness.store.run_labels import set_baseline
-from harness.store.runs import find, size
+from harness.store.runs import RUNS, find, size
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Copy the run's records. Raises StoreError."""
-    place = set_baseline(find(options.run, options.results), options.results)
+    place = set_baseline(find(options.run, options.results, RUNS), options.results)
     print_line(
         f"{sanitize(place, 1000)} ({quantity(size(place), 'B')}) is the baseline of that machine now: commit it"
     )

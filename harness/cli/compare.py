@@ -13,7 +13,7 @@ from harness.exit_status import CANNOT_JUDGE, OK
 from harness.program import advised
 from harness.store import Run, StoreError
 from harness.store.foreign import aligned, read_foreign
-from harness.store.runs import RunEntry, find, open_entry, runs_of
+from harness.store.runs import COMPARABLE, RunEntry, find, open_entry, runs_of
 
 if TYPE_CHECKING:
     from harness.judge.group import Axis
@@ -98,7 +98,7 @@ def _write(forms: Forms, found: RunComparison, document: Document) -> None:
 def _entry(word: str, results: Path) -> RunEntry:
     """The run meant by a word; the name of a file means another tool's results. Raises StoreError."""
     file = Path(word)
-    return RunEntry(file, name=file.name) if file.is_file() else find(word, results)
+    return RunEntry(file, name=file.name) if file.is_file() else find(word, results, COMPARABLE)
 
 
 def _labels(entries: list[RunEntry]) -> list[str]:

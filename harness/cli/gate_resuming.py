@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.cli.resumable import of_kind
 from harness.errors import UsageError
 from harness.gate.resume import GateResumption
 from harness.model import NoteCode
@@ -16,7 +17,7 @@ from harness.store import GATE_FILE, RESULT_FILE
 from harness.store.files import text_of
 from harness.store.gates import load_journal
 from harness.store.parts import being_measured
-from harness.store.runs import find
+from harness.store.runs import RunEntry, Wanted
 
 UNFINISHED = {NoteCode.INTERRUPTED, NoteCode.BUDGET_USED}
 """Notes of a result that leaves something to measure."""
@@ -25,9 +26,7 @@ UNFINISHED = {NoteCode.INTERRUPTED, NoteCode.BUDGET_USED}
 @contextmanager
 def resumed_gate(named: str, results: Path) -> Iterator[GateResumption]:
     """The gate that ``--resume`` names, marked as being measured. Raises HarnessError."""
-    entry = find(named, results)
-    if not entry.gate or entry.side is not None:
-        raise UsageError(f"--resume: {entry.label} is not a gate; {advised('runs')} lists what there is")
+    entry = of_kind("gate", named, results, Wanted("gate that can be resumed", _resumable))
     if not (entry.folder / GATE_FILE).is_file():
         raise UsageError(
             f"--resume: {entry.label} is a gate against a saved run, which cannot be resumed: gate again "
@@ -39,6 +38,11 @@ def resumed_gate(named: str, results: Path) -> Iterator[GateResumption]:
                 f"--resume: {entry.folder} is complete; {advised(f'report {entry.folder}')} shows it"
             )
         yield GateResumption.of(load_journal(entry.folder))
+
+
+def _resumable(entry: RunEntry) -> bool:
+    journal = entry.folder / GATE_FILE
+    return entry.kind == "gate" and not entry.broken and journal.is_file() and not _complete(entry.folder)
 
 
 def _complete(folder: Path) -> bool:

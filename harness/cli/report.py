@@ -6,12 +6,12 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.forms import FORMS, Forms, add_forms, as_json
+from harness.cli.named import named, nearest
 from harness.cli.options import RUN, add_results
 from harness.cli.output import complain
 from harness.cli.page import leave_page
@@ -26,7 +26,7 @@ from harness.program import advised
 from harness.report.format import sanitize
 from harness.store import LOOP, RESULT_FILE, RUN_FILE, TUNE, TUNED_FILE, Run, StoreError, load
 from harness.store.files import text_of
-from harness.store.runs import RunEntry, find, open_entry
+from harness.store.runs import RunEntry, open_entry
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +56,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Show a saved run. The status is that of the command that made it. Raises StoreError."""
     forms = Forms.of(options)
-    entry, claims = _asked(options)
+    entry, claims = named(options.run, options.claims, options.results)
     if entry.is_set:
         _only_of_a_run(options.timeline, claims, entry, "a set")
         return report_set(entry.folder, forms)
@@ -74,9 +74,9 @@ def run(options: argparse.Namespace) -> int:
         return _timeline(found, forms)
     known = [claim.name for claim in found.claims]
     if unknown := [name for name in claims if name not in known]:
-        near = get_close_matches(unknown[0], known, 1)
-        hint = f"did you mean {sanitize(near[0])}?" if near else f"it has {sanitize(', '.join(known), 400)}"
-        raise UsageError(f"{found.folder} has no claim {sanitize(unknown[0])!r}; {hint}")
+        raise UsageError(
+            f"{found.folder} has no claim {sanitize(unknown[0])!r}; {nearest(unknown[0], known)}"
+        )
     status, content, document = _show(found, forms.console(), claims, details=options.details)
     _write(found, content, document, forms)
     return status
@@ -92,24 +92,6 @@ def _timeline(run: Run, forms: Forms) -> int:
     show_document(document, forms.console())
     forms.write({"markdown": lambda: markdown(document)})
     return OK
-
-
-def _asked(options: argparse.Namespace) -> tuple[RunEntry, list[str]]:
-    """The run and the claims that are meant: a first word that is no run is a claim of the latest. Raises
-    StoreError."""
-    try:
-        return find(options.run, options.results), options.claims
-    except StoreError:
-        if not (names := _claims_of_latest(options.results)) or options.run not in names:
-            raise
-    return find("latest", options.results), [options.run, *options.claims]
-
-
-def _claims_of_latest(results: Path) -> set[str]:
-    try:
-        return {claim.name for claim in open_entry(find("latest", results), telemetry=False).claims}
-    except StoreError:
-        return set()
 
 
 def _only_of_a_run(timeline: bool, claims: Sequence[str], entry: RunEntry, what: str) -> None:

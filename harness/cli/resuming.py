@@ -11,19 +11,22 @@ from harness.bench.resume import request_of
 from harness.bench.settings import PROFILES, Settings
 from harness.bench.share import Share
 from harness.cli.options import benchmarks_folder, data_folder
+from harness.cli.resumable import named_to_resume
 from harness.cli.values import check_data, hertz, seconds, share, words
 from harness.errors import UsageError
 from harness.model import RunRequest
 from harness.program import advised
-from harness.store import LOOP, TUNE, Run
-from harness.store.parts import being_measured
-from harness.store.runs import find, open_entry
+from harness.store import LOOP, RUN_FILE, TUNE, Run, read_run_record
+from harness.store.parts import being_measured, next_part, part_file
+from harness.store.runs import RunEntry, Wanted, open_entry
+from harness.store.sets import run_end
 
 
 @contextmanager
 def resumed(options: argparse.Namespace) -> Iterator[tuple[Settings, Run]]:
     """The run that ``--resume`` names, marked as being measured, with its settings. Raises HarnessError."""
-    entry = find(options.resume, options.results)
+    wanted = Wanted("run that can be resumed", _resumable)
+    entry = named_to_resume(options.resume, options.results, wanted)
     if entry.gate or entry.side is not None:
         raise UsageError(
             f"--resume: {entry.label} is a gate; type the gate as it was, with --resume {entry.label}"
@@ -39,6 +42,14 @@ def resumed(options: argparse.Namespace) -> Iterator[tuple[Settings, Run]]:
     with being_measured(entry.folder):
         run = open_entry(entry)
         yield _settings(options, run, request_of(run)), run
+
+
+def _resumable(entry: RunEntry) -> bool:
+    """Whether its first record says what was requested, and its last one that it did not come to its end."""
+    if entry.kind != "run" or entry.broken:
+        return False
+    end = run_end(entry.folder, part_file(RUN_FILE, next_part(entry.folder) - 1))
+    return (end is None or not end.complete) and "request" in read_run_record(entry.folder / RUN_FILE)
 
 
 def _settings(options: argparse.Namespace, run: Run, request: RunRequest) -> Settings:

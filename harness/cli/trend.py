@@ -16,7 +16,7 @@ from harness.exit_status import CANNOT_JUDGE, OK
 from harness.plural import counted
 from harness.program import advised
 from harness.store import LOOP, TUNE, Run, StoreError
-from harness.store.runs import RunEntry, find, no_runs, open_entry, run_entries, runs_of
+from harness.store.runs import RUNS, RunEntry, find, no_runs, open_entry, run_entries, runs_of
 
 if TYPE_CHECKING:
     from harness.judge.trend import TrendBuilder
@@ -139,7 +139,7 @@ def _trend(options: argparse.Namespace) -> int:
 def _chosen(options: argparse.Namespace) -> list[RunEntry]:
     """The runs to read, oldest first: those named, or all there are."""
     if options.run:
-        return [find(word, options.results) for word in options.run]
+        return [find(word, options.results, RUNS) for word in options.run]
     there = run_entries(options.results)
     known = [entry for entry in there if not entry.gate and entry.profile not in (TUNE, LOOP)]
     if options.last is not None:

@@ -40,7 +40,7 @@ from harness.model import (
 from harness.monitor.run import Monitor
 from harness.program import advised
 from harness.store import Run
-from harness.store.runs import find, open_entry
+from harness.store.runs import RUNS, find, open_entry
 from harness.workers.pool import CaseRequest, WorkerPool, WorkerReport
 from harness.workers.spare import WorkerSettings
 
@@ -54,7 +54,7 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
 
     Raises UsageError, StoreError, NothingToCompare, WorkerError.
     """
-    entry = find(settings.baseline, settings.results)
+    entry = find(settings.baseline, settings.results, RUNS)
     saved = open_entry(entry)
     chosen = {f"{claim.path}::{claim.function}": claim for claim in settings.claims}
     counts = Counter(measurement.case for measurement in saved.measurements if not measurement.survey)

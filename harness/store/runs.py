@@ -82,6 +82,23 @@ class RunEntry:
         return f"{called}@{self.side}" if self.side else called
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a word is to name: its ``noun`` in messages, and which saved ones fit; only these are listed."""
+
+    noun: str = "run"
+    fits: Callable[[RunEntry], bool] = lambda _: True
+
+
+ANYTHING = Wanted()
+RUNS = Wanted(fits=lambda entry: entry.kind in ("run", "set"))
+COMPARABLE = Wanted(fits=lambda entry: entry.kind in ("run", "set", "gate"))
+
+
+class NoSuchRunError(StoreError):
+    """A word names nothing that was saved."""
+
+
 def run_entries(results: Path) -> list[RunEntry]:
     """The runs and gates in a results folder, by when they started; what cannot be read is listed as
     broken."""
@@ -111,16 +128,17 @@ def runs_of(entry: RunEntry) -> list[RunEntry]:
     return [replace(each, name=f"{entry.label}/{each.folder.name}") for each in found]
 
 
-def find(word: str | Path, results: Path) -> RunEntry:
+def find(word: str | Path, results: Path, wanted: Wanted = ANYTHING) -> RunEntry:
     """The run meant by a folder, a name, a unique beginning of either, ``latest``, ``latest~2`` or
     ``baseline``.
 
-    ``@base`` or ``@head`` behind it means one side of a gate. Raises StoreError naming what there is.
+    ``@base`` or ``@head`` behind it means one side of a gate. What is found need not be what is ``wanted``:
+    that decides between several, and what is listed. Raises StoreError naming what there is.
     """
     text = str(word)
     if text.endswith((f"@{Side.BASE}", f"@{Side.HEAD}")):
         text, _, side = text.rpartition("@")
-        entry = find(text, results)
+        entry = find(text, results, wanted)
         if not entry.gate:
             raise StoreError(f"{text} is not a gate: it has no {GATE_FILE}, and so no side called {side}")
         return replace(entry, side=Side(side))
@@ -135,7 +153,7 @@ def find(word: str | Path, results: Path) -> RunEntry:
         return _entry(folder)
     if text and _there(text, Path.is_file):
         raise StoreError(f"{text} is a file, and no run: name the folder it lies in")
-    return _named(text, results)
+    return _named(text, results, wanted)
 
 
 def open_entry(entry: RunEntry, *, telemetry: bool = True) -> Run:
@@ -216,7 +234,7 @@ def _baseline(machine: str, results: Path) -> RunEntry:
     return replace(_entry(fitting[0]), name=f"baseline/{fitting[0].name}")
 
 
-def _named(text: str, results: Path) -> RunEntry:
+def _named(text: str, results: Path, wanted: Wanted) -> RunEntry:
     if "/" in text and (inner := _in_set(text, results)) is not None:
         return inner
     known = run_entries(results)
@@ -224,11 +242,18 @@ def _named(text: str, results: Path) -> RunEntry:
     begun = [entry for entry in known if entry.folder.name.startswith(text) or entry.name.startswith(text)]
     fitting = exact or (begun if text else [])
     if len(fitting) > 1:
+        fitting = list(filter(wanted.fits, fitting)) or fitting
+    if len(fitting) > 1:
         raise StoreError(f"{text} may be {_some(entry.label for entry in fitting)}: type more of it")
     if not fitting:
-        there = f"there are {_some(entry.label for entry in reversed(known))}" if known else "there are none"
-        raise StoreError(f"no run is called {text!r} in {results}; {there} ({advised('runs')})")
+        raise NoSuchRunError(f"no {wanted.noun} is called {text!r} in {results}; {there_are(known, wanted)}")
     return fitting[0]
+
+
+def there_are(known: Sequence[RunEntry], wanted: Wanted = ANYTHING) -> str:
+    """Which of them fit, the latest first: ``there are b, a (tipbench runs)``."""
+    fitting = [entry.label for entry in reversed(known) if wanted.fits(entry)]
+    return f"there {'is' if len(fitting) == 1 else 'are'} {_some(fitting) or 'none'} ({advised('runs')})"
 
 
 def _in_set(text: str, results: Path) -> RunEntry | None:

@@ -134,7 +134,7 @@ def read_set(folder: Path) -> RunSet:
     return RunSet(folder, plan, tuple(jobs), ends, ended, tuple(warnings))
 
 
-def run_end(folder: Path) -> RunEnd | None:
+def run_end(folder: Path, record: str = RUN_FILE) -> RunEnd | None:
     """How the run in this folder ended, by the last line of its record; None where that is not its end.
 
     Only the end of the file is read. The folder is listed first: a network file system may show a new file
@@ -144,10 +144,10 @@ def run_end(folder: Path) -> RunEnd | None:
         names = os.listdir(folder)  # noqa: PTH208
     except OSError:
         return None
-    if RUN_FILE not in names:
+    if record not in names:
         return None
     try:
-        last = last_record(folder / RUN_FILE)
+        last = last_record(folder / record)
         return end_from(last["why"]) if last and last["record"] == "end" else None
     except (OSError, StoreError, *NOT_OURS):
         return None

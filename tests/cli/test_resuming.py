@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
+import re
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +16,20 @@ import pytest
 
 from harness.bench.resume import OtherEnvironment
 from harness.bench.settings import Settings
-from harness.cli.main import main
-from harness.model import EndReason, RunRequest
-from harness.store import GATE_FILE, RUN_FILE, Run, Writer, load
+from harness.cli.gate_resuming import resumed_gate
+from harness.cli.main import main, parser
+from harness.cli.resuming import resumed
+from harness.cli.tune_resuming import resumed_tuning
+from harness.errors import UsageError
+from harness.model import EndReason, RunEnd, RunRequest
+from harness.report.builders.gate_records import document
+from harness.store import GATE_FILE, RESULT_FILE, RUN_FILE, TUNED_FILE, Run, Writer, load
+from harness.store.codec import to_json
 from harness.store.parts import being_measured
+from harness.store.writing import write_end
+from tests.support.gated import SMALL
 from tests.support.saved import claim, measurements_of, save
+from tests.support.tuned import TUNED
 
 Captured = pytest.CaptureFixture[str]
 
@@ -155,7 +168,10 @@ def _edited(here: Path) -> str:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda here: "nope", "no run is called 'nope' in results"),
+        (
+            lambda here: "nope",
+            "--resume: no run that can be resumed is called 'nope' in results; there are none",
+        ),
         (_gate, "--resume: gated is a gate; type the gate as it was, with --resume gated"),
         (
             lambda here: stopped(here, "tuned", profile="tune").name,
@@ -179,6 +195,54 @@ def test_what_cannot_be_resumed_says_why(
     assert (status, out, begun) == (2, "", [])
     assert words in err
     assert len(err.splitlines()) == 1
+
+
+def _saved(here: Path) -> None:
+    """Two of each kind, of which the one called after ``open`` can be resumed; and a gate of a saved run."""
+    for name, ended in (("open", EndReason.INTERRUPTED), ("over", EndReason.ALL_DECIDED)):
+        stopped(here, f"run-{name}", ended=ended)
+        stopped(here, f"tuning-{name}", profile="tune", ended=ended)
+        writer = Writer(here / "results" / f"gate-{name}" / GATE_FILE)
+        writer.write("gate", schema=1, claims=[])
+        writer.close()
+    again = Writer(stopped(here, "run-twice") / "run-2.jsonl")
+    again.write("resume", schema=1)
+    write_end(again, RunEnd(EndReason.ALL_DECIDED))
+    again.close()
+    stopped(here, "run-against", profile="gate")
+    (here / "results" / "gate-over" / RESULT_FILE).write_text(json.dumps(document(SMALL)))
+    (here / "results" / "tuning-over" / TUNED_FILE).write_text(json.dumps(to_json(TUNED)))
+
+
+def _opened(command: str, options: argparse.Namespace) -> AbstractContextManager[object]:
+    if command == "bench":
+        return resumed(options)
+    opens = resumed_gate if command == "gate" else resumed_tuning
+    return opens(options.resume, options.results)
+
+
+@pytest.mark.parametrize(
+    ("command", "named", "words"),
+    [
+        ("bench", "nope", "no run that can be resumed is called 'nope' in results; there is run-open ("),
+        ("gate", "nope", "no gate that can be resumed is called 'nope' in results; there is gate-open ("),
+        ("gate", "run-open", "run-open is a run, and no gate that can be resumed; there is gate-open ("),
+        ("gate", "gate-open@head", "gate-open@head is one side of a gate, and no gate that can be resumed"),
+        ("gate", "gate-over", "results/gate-over is complete"),
+        ("gate", "run-against", "run-against is a gate against a saved run"),
+        ("tune", "nope", "no tuning that can be resumed is called 'nope' in results; there is tuning-open ("),
+        ("tune", "gate-open", "gate-open is a gate, and no tuning that can be resumed; there is tuning-open"),
+        ("tune", "tuning-over", "results/tuning-over is complete"),
+    ],
+)
+def test_what_is_listed_can_be_resumed(
+    here: Path, capsys: Captured, command: str, named: str, words: str
+) -> None:
+    """Each command lists its own kind, and of that what is not complete."""
+    _saved(here)
+    typed = parser([command]).parse_args([command, "--resume", named])
+    with pytest.raises(UsageError, match=re.escape(f"--resume: {words}")), _opened(command, typed):
+        pass
 
 
 def test_a_run_that_is_being_measured(

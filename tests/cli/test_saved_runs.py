@@ -432,6 +432,43 @@ def test_report_in_every_form(results: Path, tmp_path: Path, capsys: Captured) -
     assert [entry["name"] for entry in entries] == names
 
 
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        (
+            "A9",
+            "a claim of the latest run, 2026-01-02_10-00-00; it has A1 (python -m harness runs lists the runs)",
+        ),
+        ("A11", "; did you mean A1?"),
+        ("a1", "; did you mean A1?"),
+        ("B2", "; 2026-01-01_10-00-00 has it: python -m harness report 2026-01-01_10-00-00 B2"),
+        ("latets", "; did you mean latest?"),
+        ("2027-01-02_10", "; did you mean 2026-01-02_10-00-00?"),
+    ],
+)
+def test_report_of_what_is_neither_a_run_nor_a_claim(
+    results: Path, capsys: Captured, word: str, words: str
+) -> None:
+    """The message says what is near, or which run has such a claim; else which claims there are."""
+    status, out, err = ran(capsys, "report", word)
+    assert (status, out) == (2, "")
+    assert err.startswith(
+        f"harness: '{word}' is neither a run in results nor a claim of the latest run, 2026-"
+    )
+    assert words in err
+    assert len(err.splitlines()) == 1
+
+
+def test_report_of_a_word_without_any_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """Where no run has claims the word can only be meant as a run."""
+    monkeypatch.chdir(tmp_path)
+    assert ran(capsys, "report", "A9")[2].endswith(
+        "no run is called 'A9' in results; there are none (python -m harness runs)\n"
+    )
+
+
 def test_pytest_benchmark_compares_them(results: Path, tmp_path: Path, capsys: Captured) -> None:
     """pytest-benchmark's own command reads two such files and shows their tables."""
     files = [tmp_path / f"{n}.json" for n in (1, 2)]

@@ -112,6 +112,6 @@ def test_one_claim_is_shown_whole(
     assert main(["report", "one", "L11"]) == 2
     assert "no claim 'L11'; did you mean L1?" in capsys.readouterr().err
     assert main(["report", "L11"]) == 2
-    assert "no run is called" in capsys.readouterr().err
+    assert "a claim of the latest run, one; did you mean L1?" in capsys.readouterr().err
     assert main(["report", "--details"]) == 3
     assert "The sentence of A1." in capsys.readouterr().out

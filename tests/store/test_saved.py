@@ -10,7 +10,7 @@ import pytest
 
 from harness.store import GATE, RUN_FILE, StoreError, open_gate, open_run, runs
 from harness.store.run_labels import label, remove, set_baseline
-from harness.store.runs import find, open_entry, run_entries
+from harness.store.runs import Wanted, find, open_entry, run_entries
 from tests.support.saved import ENVIRONMENT, claim, measurements_of, save
 
 ONE = claim("A1")
@@ -250,3 +250,16 @@ def test_nothing_is_no_baseline(results: Path) -> None:
     save(results / "nothing", [ONE], [])
     with pytest.raises(StoreError, match="no finished measurement"):
         set_baseline(find("nothing", results), results)
+
+
+def test_what_is_wanted_decides_between_several(results: Path) -> None:
+    """A beginning that only one of the wanted ones has names that; only those that fit are listed."""
+    second = Wanted("second run", lambda entry: "-02_" in entry.folder.name)
+    assert find("2026-01", results, second).folder.name == "2026-01-02_10-00-00"
+    assert find("2026-01-01", results, second).folder.name == "2026-01-01_10-00-00"
+    with pytest.raises(
+        StoreError, match=r"no second run is called 'x' in .*; there is 2026-01-02_10-00-00 \("
+    ):
+        find("x", results, second)
+    with pytest.raises(StoreError, match=r"no set is called 'x' in .*; there are none \("):
+        find("x", results, Wanted("set", lambda entry: entry.kind == "set"))
