@@ -139,7 +139,7 @@ def wheel(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def docs(session: nox.Session) -> None:
     """Build the documentation as a site in site/; a broken link is an error."""
-    session.install(*PINNED, "--group", "docs")
+    session.install(*PINNED, "-e", ".", "--group", "docs")
     session.run("mkdocs", "build", "--strict", *session.posargs)
 
 
