@@ -13,10 +13,12 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from harness.model import Activity, Span, Timeline
+from harness.report.figures.activities import activities
 from harness.report.figures.timeline import timelines
 from harness.report.format import sanitize
 from harness.report.html import save_page
-from harness.report.html.parts import Figures, Grids, Section
+from harness.report.html.parts import Figures, Grids, HtmlPage, Section
 from harness.report.html.run_page import run_page
 from harness.report.html.traces import trace_grid
 from tests.support.browsing import (
@@ -162,7 +164,7 @@ def test_the_theme_switches_figures_included(page: Any) -> None:
     assert abs(brightness(picture(page, "overview")) - light) < 5
 
 
-def test_axe_finds_no_serious_fault(page: Any) -> None:
+def test_axe_finds_no_fault(page: Any) -> None:
     """Neither with all rows open, nor on a narrow screen."""
     page.execute_script("document.querySelector('.expand').click()")
     page.execute_script("document.querySelectorAll('details').forEach((each) => { each.open = true })")
@@ -183,6 +185,22 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Any) -> None:
     assert "case" in shown
     assert page.find_element(By.CSS_SELECTOR, "select.sort").is_displayed()
     page.execute_script("document.querySelector('.expand').click()")
+
+
+def test_a_legend_has_as_many_columns_as_fit(browser: Any, tmp_path: Path) -> None:
+    """On a phone the legend of every activity is as narrow as the screen."""
+    spans = tuple(Span(1, each, float(place), place + 1.0) for place, each in enumerate(Activity))
+    figure = activities(Timeline(0.0, 20.0, spans))
+    assert figure is not None
+    save_page(HtmlPage("Run", (), (Section("time", "Time", Figures(), (figure,)),)), tmp_path / "page.html")
+    columns = (
+        """return [...[...Bokeh.index][0].model.references()].find((each) => each.type === "Legend").ncols"""
+    )
+    for pixels, most in ((360, 2), (1280, 5)):
+        width(browser, pixels)
+        show(browser, tmp_path / "page.html")
+        assert browser.execute_script(columns) == most
+        assert sideways(browser, pixels) == []
 
 
 def test_print_has_every_row_open_and_no_controls(page: Any) -> None:

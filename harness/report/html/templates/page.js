@@ -60,6 +60,17 @@
     const view = [...manager][0];
     views.set(box.id, view);
     paint(view.model);
+    narrow(view.model, box.clientWidth);
+  }
+  const BESIDE = 130, COLUMN = 90, LINE = 22;  // pixels: axis and margins, a column of a legend, a line of it
+  function narrow(figure, width) {
+    for (const legend of figure.references()) {
+      if (legend.type !== "Legend" || !(legend.ncols > 1)) continue;
+      const columns = Math.max(1, Math.min(legend.ncols, Math.floor((width - BESIDE) / COLUMN)));
+      const lines = (many) => Math.ceil(legend.items.length / many);
+      figure.height += LINE * (lines(columns) - lines(legend.ncols));
+      legend.ncols = columns;
+    }
   }
   async function drawAll() {
     const packed = document.getElementById("drawing");
