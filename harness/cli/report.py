@@ -126,7 +126,7 @@ def _show(
 
     Without ``details`` a line for each claim, unless only some ``claims`` are shown.
     """
-    from harness.judge.run import BAD
+    from harness.judge.run import BAD, measured_nothing, without_case
     from harness.report.builders.answer import answer_document
     from harness.report.builders.run import run_document
     from harness.report.builders.run_content import content
@@ -134,7 +134,7 @@ def _show(
 
     judged = content(run, claims)
     document = run_document(run, judged)
-    measured = any(measurement.status is Status.MEASURED for measurement in run.measurements)
+    measured = not measured_nothing(run)
     if page and measured:
         leave_page(run.folder, partial(_page, run, judged))
     show_document(document if details or claims else answer_document(run, judged), screen)
@@ -143,7 +143,7 @@ def _show(
             complain(f"no case is in this node's share ({run.facts['share']})")
             return OK, judged, document
         complain(f"{run.folder} holds no finished measurement: {_why_empty(run)}")
-        return (OK if _all_skipped(run) else CANNOT_JUDGE), judged, document
+        return (OK if _all_skipped(run) and not without_case(run) else CANNOT_JUDGE), judged, document
     bad = any(verdict.outcome in BAD for verdict in judged.verdicts)
     return (CANNOT_JUDGE if bad else OK), judged, document
 
@@ -266,7 +266,7 @@ def tuned_in(run: Run) -> Tuned:
 
 
 def _all_skipped(run: Run) -> bool:
-    """Whether the run came to its end and every case was skipped, which is not a failure."""
+    """Whether the run came to its end and every case was skipped."""
     skipped = {measurement.case for measurement in run.measurements if measurement.status is Status.SKIPPED}
     return run.ended.complete and skipped != set() and skipped >= _reached(run) | {*run.planned}
 
@@ -283,13 +283,24 @@ def _why_empty(run: Run) -> str:
     if run.ended.reason is EndReason.STOPPED:
         return run.ended.text
     if run.measurements:
-        counts = Counter(str(measurement.status) for measurement in run.measurements)
-        if missed := len({*run.planned} - _reached(run)):
-            counts["not reached"] = missed
-        why = ", ".join(f"{counted(count, 'case')} {status}" for status, count in counts.items())
-        return f"{why}; {run.ended.text}" if missed and run.ended.text else why
+        return _why_unmeasured(run)
     if not run.planned:
         return f"no case was planned; {advised('list --cases')} lists the cases"
     if run.ended.text:
         return f"the run ended before its first measurement: {run.ended.text}"
     return f"the run was stopped before the first one{'' if resumable(run) else '; start it again'}"
+
+
+def _why_unmeasured(run: Run) -> str:
+    """What became of the cases of a run, none of which was measured."""
+    from harness.judge.run import without_case
+
+    if _all_skipped(run) and (vanished := without_case(run)):
+        name, why = next(iter(vanished.items()))
+        more = f", and none of {len(vanished) - 1} more" if len(vanished) > 1 else ""
+        return f"pytest has no case of {name} ({why}){more}; {advised('list --cases')} lists the cases"
+    counts = Counter(str(measurement.status) for measurement in run.measurements)
+    if missed := len({*run.planned} - _reached(run)):
+        counts["not reached"] = missed
+    why = ", ".join(f"{counted(count, 'case')} {status}" for status, count in counts.items())
+    return f"{why}; {run.ended.text}" if missed and run.ended.text else why

@@ -63,11 +63,13 @@ def _judged(folder: Path) -> SetContent:
 
 
 def _show(judged: SetContent, screen: Console) -> int:
-    from harness.judge.run import BAD
+    from harness.judge.run import BAD, measured_nothing, without_case
     from harness.report.builders.run_set import set_document
     from harness.report.render.terminal import show_document
 
     show_document(set_document(judged), screen)
     bad = any(verdict.outcome in BAD for own in judged.contents.values() for verdict in own.verdicts)
-    measured = any(run.measurements for run in judged.runs.values())
-    return CANNOT_JUDGE if judged.lost or bad or not measured else OK
+    runs = judged.runs.values()
+    empty = not any(run.measurements for run in runs)
+    vanished = all(map(measured_nothing, runs)) and any(map(without_case, runs))
+    return CANNOT_JUDGE if judged.lost or bad or empty or vanished else OK

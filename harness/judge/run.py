@@ -11,7 +11,7 @@ from harness.judge.evidence import CaseEvidence, case_evidence, seconds_per_unit
 from harness.judge.moderated import prior_of, spread_of
 from harness.judge.rules import Thresholds
 from harness.judge.verdict import verdicts_on
-from harness.model import Claim, Measurement, Outcome, Verdict, benchmark_of
+from harness.model import Claim, Measurement, Outcome, Status, Verdict, WarningCode, benchmark_of
 from harness.store import Run
 
 BAD = (Outcome.WRONG, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST)
@@ -36,6 +36,21 @@ def judge(run: Run, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]
         else replace(verdict, reason=why, more_seconds=verdict.more_units * typical[verdict.claim])
         for verdict in found
     )
+
+
+def measured_nothing(run: Run) -> bool:
+    """Whether no case of a run was measured."""
+    return not any(measurement.status is Status.MEASURED for measurement in run.measurements)
+
+
+def without_case(run: Run) -> dict[str, str]:
+    """The benchmarks of which pytest had no case although nothing says that they are to be skipped, with the
+    reason."""
+    return {
+        measurement.case: measurement.reason
+        for measurement in run.measurements
+        if any(warning.code is WarningCode.NO_CASE for warning in measurement.warnings)
+    }
 
 
 def _typical_seconds(run: Run) -> dict[str, float]:

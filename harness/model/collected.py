@@ -13,14 +13,16 @@ from harness.model.measurement import Status
 class Collected:
     """The cases that were found, and why files have none.
 
-    ``broken`` holds what could not be imported, ``skipped`` what skips itself as a whole or was deselected;
-    each maps a benchmark (``path::function``), a file, or a folder for all of its files, relative to the
-    folder of benchmarks, to the reason.
+    ``broken`` holds what could not be imported, ``skipped`` what skips itself as a whole, ``removed`` of what
+    no case is left although nothing says that it is to be skipped; each maps a benchmark
+    (``path::function``), a file, or a folder for all of its files, relative to the folder of benchmarks, to
+    the reason.
     """
 
     cases: tuple[str, ...] = ()
     broken: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
+    removed: Mapping[str, str] = field(default_factory=dict)
 
     def why_absent(self, name: str) -> tuple[Status, str] | None:
         """Whether a benchmark, or a file as a whole, was skipped or failed, and why; None where it was
@@ -31,4 +33,6 @@ class Collected:
                 return Status.FAILED, self.broken[place]
             if place in self.skipped:
                 return Status.SKIPPED, self.skipped[place]
+            if place in self.removed:
+                return Status.SKIPPED, self.removed[place]
         return None

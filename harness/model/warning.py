@@ -13,6 +13,9 @@ class WarningCode(StrEnum):
     """What a warning is about."""
 
     NOT_TORN_DOWN = "not torn down"
+    NO_CASE = "no case"
+    """Nothing says that the benchmark is to be skipped, and pytest has no case of it."""
+
     NO_READING = "no reading"
     NO_SNAPSHOT = "no snapshot"
     NOT_STEADY = "not steady"

@@ -30,6 +30,7 @@ from harness.plugin.collection import (
     benchmark_file,
     case_of,
     claim_of,
+    empty_parameters,
     is_driven,
     is_test_file,
     place_of,
@@ -124,10 +125,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Have the driver choose the cases to measure, and their order."""
     driver = config.stash[SESSION]
     if isinstance(driver, DrivenSession):
-        here = {case_of(item): item for item in items if claim_of(item)}
-        before = (case_of(item) for item in config.stash.get(COLLECTED, ()) if claim_of(item))
-        for function in {*map(benchmark_of, before)} - {*map(benchmark_of, here)}:
-            driver.not_collected(function, skipped=True, reason=DESELECTED)
+        here = {case_of(item): item for item in items if claim_of(item) and not empty_parameters(item)}
+        known = {benchmark_of(case) for case in here}
+        for item in config.stash.get(COLLECTED, ()):
+            if claim_of(item) and (function := benchmark_of(case_of(item))) not in known:
+                empty = empty_parameters(item)
+                driver.removed(function, f"its list of values for {empty} is empty" if empty else DESELECTED)
         apart = {case for case, item in here.items() if (claim := claim_of(item)) and claim.apart}
         chosen = driver.choose(here, apart)
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])

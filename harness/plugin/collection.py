@@ -13,6 +13,9 @@ from types import ModuleType
 
 import pytest
 
+# pytest has no public name for what it makes of an empty list of values.
+from _pytest.compat import NOTSET
+
 from harness.claims.file import PATTERN, PREFIX, parse
 from harness.claims.folder import files
 from harness.measure.failure import located
@@ -164,6 +167,15 @@ def claim_of(item: pytest.Item) -> Claim | None:
         return own
     path = item.path.relative_to(root_of(item.config, item.path)).as_posix()
     return Claim(item.originalname, "", path, _within_file(item, item.originalname), fixture=FIXTURE)
+
+
+def empty_parameters(item: pytest.Item) -> str:
+    """The names of an item's parameters for which ``parametrize`` has no values; empty if all have some.
+
+    pytest makes one item for them that is skipped, as it makes one for each value otherwise.
+    """
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return ", ".join(name for name, value in params.items() if value is NOTSET)
 
 
 def is_driven(config: pytest.Config) -> bool:

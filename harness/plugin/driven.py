@@ -79,12 +79,17 @@ class DrivenSession(Session):
         self._digests: dict[str, dict[str, str]] = {}
         self._broken: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
+        self._removed: dict[str, str] = {}
         self._forks: ForkServer | None = None
         self._imported = 0
 
     def not_collected(self, place: str, *, skipped: bool, reason: str) -> None:
         """Keep it until everything was collected."""
         (self._skipped if skipped else self._broken)[place] = reason
+
+    def removed(self, function: str, reason: str) -> None:
+        """A benchmark (``path::function``) has no case, and does not say that it is to be skipped."""
+        self._removed[function] = reason
 
     def choose(self, items: Mapping[str, Item], apart: Collection[str] = ()) -> list[Item]:
         """Report what is here, wait for the plan, and give its items in the order to run.
@@ -95,7 +100,7 @@ class DrivenSession(Session):
         # Before it is reported: several processes start side by side.
         self._freeze_imported()
         gc.enable()
-        self._send(Ready(Collected(tuple(items), self._broken, self._skipped)))
+        self._send(Ready(Collected(tuple(items), self._broken, self._skipped, self._removed)))
         plan = self._planned()
         if isinstance(plan, MeasurePlan) and not {*apart}.isdisjoint(plan.cases) and self._can_fork():
             forks = fork_server()

@@ -6,6 +6,7 @@ from harness.model import UNSTEADY, CaseWarning, WarningCode
 
 _TEXTS = {
     WarningCode.NOT_TORN_DOWN: "{0.subject} did not tidy up: {0.detail}",
+    WarningCode.NO_CASE: "pytest finds none of its cases, though it does not skip itself: {0.detail}",
     WarningCode.NO_READING: "no {0.quantity} of {0.subject}: {0.detail}",
     WarningCode.NO_SNAPSHOT: "no memory snapshot of {0.subject}: {0.detail}",
     WarningCode.NOT_STEADY: "{0.subject} was still getting faster after {0.seconds:g} s of warming up",

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.model import FIXTURE, Claim, Collected, Measurement, Status, benchmark_of
+from harness.model import (
+    FIXTURE,
+    CaseWarning,
+    Claim,
+    Collected,
+    Measurement,
+    Status,
+    WarningCode,
+    benchmark_of,
+)
 from harness.workers.codec import Failure, Message
 from harness.workers.protocol import CaseAbsent, CaseFound, EnvironmentFound, ResultSketch
 
@@ -45,6 +54,7 @@ class Collection:
     failed: dict[str, str] = field(default_factory=dict)
     collected: Collected = field(default_factory=Collected)
     results: dict[str, ResultSketch] = field(default_factory=dict)
+    without_case: set[str] = field(default_factory=set)
 
     @property
     def answered(self) -> set[str]:
@@ -68,14 +78,26 @@ class Collection:
         for claim in claims:
             function = f"{claim.path}::{claim.function}"
             if function not in found:
-                status, reason = self.collected.why_absent(function) or absent_case(claim)
+                known = self.collected.why_absent(function)
+                status, reason = known or absent_case(claim)
                 (self.skipped if status is Status.SKIPPED else self.failed)[function] = reason
+                if known is None or function in self.collected.removed:
+                    self.without_case.add(function)
 
     def absent(self, claims: Sequence[Claim]) -> list[Measurement]:
         """The record of what will not be measured: cases that were skipped or failed."""
         by_function = {f"{claim.path}::{claim.function}": claim for claim in claims}
         return [
-            Measurement(case, by_function[benchmark_of(case)].name, 0, status, reason)
+            Measurement(
+                case,
+                by_function[benchmark_of(case)].name,
+                0,
+                status,
+                reason,
+                warnings=(CaseWarning(WarningCode.NO_CASE, detail=reason),)
+                if status is Status.SKIPPED and case in self.without_case
+                else (),
+            )
             for status, cases in ((Status.SKIPPED, self.skipped), (Status.FAILED, self.failed))
             for case, reason in cases.items()
         ]

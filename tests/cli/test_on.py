@@ -14,7 +14,7 @@ from harness.cli.main import main
 from harness.cluster.drive import Moments
 from harness.cluster.job import NodeJob
 from harness.cluster.place import JobState, Phase
-from harness.model import Measurement, Status
+from harness.model import CaseWarning, Measurement, Status, WarningCode
 from harness.model.run_set import NodeNote
 from harness.store import StoreError
 from harness.store.sets import write_note
@@ -264,6 +264,16 @@ def test_nodes_that_differ_are_named(play: Play, capsys: Captured) -> None:
         in text
     )
     assert "the clock of host-n1 is about 2 h behind that of the machine that submitted" in text
+
+
+@pytest.mark.parametrize(("warnings", "status"), [((), 0), ((CaseWarning(WarningCode.NO_CASE),), 3)])
+def test_a_set_in_which_nothing_was_measured(
+    play: Play, capsys: Captured, warnings: tuple[CaseWarning, ...], status: int
+) -> None:
+    """Skips alone are no failure; benchmarks that have no case are."""
+    absent = Measurement("bench_a1.py::bench_a1", "A1", 0, Status.SKIPPED, "no GPU", warnings=warnings)
+    play({"n1": [measures("", measurements=[absent])]})
+    assert bench(capsys)[0] == status
 
 
 def test_a_run_that_cannot_be_read_hides_no_other(play: Play, capsys: Captured) -> None:

@@ -20,7 +20,7 @@ import pytest
 from harness.cli.main import main
 from harness.cli.output import console
 from harness.cli.report import show
-from harness.model import Comparison, Measurement, Status, Trial
+from harness.model import CaseWarning, Comparison, Measurement, Status, Trial, WarningCode
 from harness.report.format import effect
 from harness.store import RESULT_FILE, RUN_FILE
 from tests.support.living import ENVIRONMENT as PROCESS
@@ -115,6 +115,27 @@ def test_a_run_of_skips_alone_is_no_failure(tmp_path: Path, capsys: Captured) ->
     status, _, err = ran(capsys, "report", "empty", "--results", str(tmp_path / "results"))
     assert status == 0
     assert "1 case skipped" in err
+
+
+def test_a_run_whose_benchmarks_have_no_case(tmp_path: Path, capsys: Captured) -> None:
+    """What is not skipped by what it says itself is no skip: if nothing was measured the status is 3."""
+    why = "its list of values for n is empty"
+    gone = Measurement(
+        "bench_b2.py::bench_b2", "B2", 0, Status.SKIPPED, why, warnings=(CaseWarning(WarningCode.NO_CASE),)
+    )
+    save(tmp_path / "run", [ONE, TWO], [SKIPPED, gone])
+    assert show(tmp_path / "run", console()) == 3
+    err = capsys.readouterr().err
+    assert f"holds no finished measurement: pytest has no case of bench_b2.py::bench_b2 ({why}); " in err
+    more = replace(gone, case="bench_a1.py::bench_a1", claim="A1")
+    save(tmp_path / "all", [ONE, TWO], [more, gone])
+    assert show(tmp_path / "all", console()) == 3
+    assert (
+        f"pytest has no case of bench_a1.py::bench_a1 ({why}), and none of 1 more; "
+        in capsys.readouterr().err
+    )
+    save(tmp_path / "some", [ONE, TWO], [*measurements_of(ONE, "m", 7, quick=0.5e-3), gone])
+    assert show(tmp_path / "some", console()) == 0
 
 
 def test_a_case_that_failed_beside_skips_fails_the_run(tmp_path: Path, capsys: Captured) -> None:

@@ -66,13 +66,16 @@ def test_files_without_cases_have_their_reasons(collect: Collect) -> None:
             "benchmarks/bench_import.py": "import os\nimport no_such_package\n" + BENCH.format("import"),
             "benchmarks/bench_torn.py": "\n\ndef (\n",
             "benchmarks/bench_left_out.py": BENCH.format("left_out") + BENCH.format("stays"),
+            "benchmarks/bench_empty.py": "import pytest\n@pytest.mark.parametrize('n', [])\n"
+            "@pytest.mark.parametrize('m', [1, 2])\ndef bench_empty(compare, m, n): pass\n",
             "benchmarks/conftest.py": "def pytest_collection_modifyitems(items):\n"
             "    items[:] = [item for item in items if item.name != 'bench_left_out']\n",
             "benchmarks/bench_exit.py": "import sys\nsys.exit('needs a GPU')\n" + BENCH.format("exit"),
         }
     )
     assert found.cases == ("bench_good.py::bench_good", "bench_left_out.py::bench_stays")
-    assert found.skipped["bench_left_out.py::bench_left_out"].startswith("deselected by a hook")
+    assert found.removed["bench_left_out.py::bench_left_out"].startswith("deselected by a hook")
+    assert found.removed["bench_empty.py::bench_empty"] == "its list of values for n is empty"
     assert found.skipped["in/bench_level.py"] == "no GPU"
     assert "no_such_package" in found.skipped["bench_skip.py"]
     assert found.broken["bench_import.py"] == (
@@ -82,14 +85,15 @@ def test_files_without_cases_have_their_reasons(collect: Collect) -> None:
     assert found.broken["bench_exit.py"].startswith(
         "bench_exit.py:2: SystemExit: needs a GPU; to leave the file out"
     )
-    assert (len(found.skipped), len(found.broken)) == (3, 3)
+    assert (len(found.skipped), len(found.broken), len(found.removed)) == (2, 3, 2)
 
 
 def test_why_a_file_has_no_case() -> None:
     """What became of the benchmark, of the file itself, or of a folder that it is in."""
     found = Collected(
         broken={"a/b": "no fixture", "x.py": "no torch"},
-        skipped={"y.py": "no GPU", "z.py::bench_z": "deselected"},
+        skipped={"y.py": "no GPU"},
+        removed={"z.py::bench_z": "deselected"},
     )
     assert found.why_absent("z.py::bench_z") == ("skipped", "deselected")
     assert found.why_absent("z.py::bench_y") is None

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from harness.measure.limits import RoundLimits
-from harness.model import Activity, Claim, Collected, Span, Status
+from harness.model import FIXTURE, Activity, Claim, Collected, Span, Status
 from harness.workers import spare
 from harness.workers.codec import Message
-from harness.workers.collect import NO_CASE, Collection, WorkerError
+from harness.workers.collect import NO_CASE, NO_TEST, Collection, WorkerError
 from harness.workers.pool import CALL_LIMIT, CaseRequest, WorkerPool, WorkerReport
 from harness.workers.protocol import CaseAbsent, CaseBegins, CaseEnds, CaseTraced, Ready
 from harness.workers.spare import SpareWorker, WorkerSettings
@@ -487,14 +487,16 @@ def test_nothing_can_be_collected(script: Started) -> None:
 
 def test_every_benchmark_is_accounted_for() -> None:
     """A benchmark without a case has its file's reason, or that pytest found none; those with cases are left
-    alone."""
+    alone. One that is not skipped by what it says itself is marked."""
     paths = ("in/a.py", "in/b.py", "c.py", "d.py", "e.py", "f.py")
     claims = [Claim(path, "a tip", path, "bench") for path in paths]
+    claims.append(Claim("g.py", "", "g.py", "test", fixture=FIXTURE))
     called = Collection(
         cases={"e.py::bench[1]": ("baseline",)},
         collected=Collected(
             broken={"in": "no such fixture", "e.py": "not this one's"},
-            skipped={"c.py": "no GPU", "f.py::bench": "deselected"},
+            skipped={"c.py": "no GPU"},
+            removed={"f.py::bench": "deselected"},
         ),
     )
     called.account_for(claims)
@@ -503,11 +505,12 @@ def test_every_benchmark_is_accounted_for() -> None:
         "in/b.py::bench": "no such fixture",
         "d.py::bench": NO_CASE,
     }
-    assert called.skipped == {"c.py::bench": "no GPU", "f.py::bench": "deselected"}
-    assert {(m.case, m.status) for m in called.absent(claims)} == {
-        ("in/a.py::bench", Status.FAILED),
-        ("in/b.py::bench", Status.FAILED),
-        ("d.py::bench", Status.FAILED),
-        ("c.py::bench", Status.SKIPPED),
-        ("f.py::bench", Status.SKIPPED),
+    assert called.skipped == {"c.py::bench": "no GPU", "f.py::bench": "deselected", "g.py::test": NO_TEST}
+    assert {(m.case, m.status, bool(m.warnings)) for m in called.absent(claims)} == {
+        ("in/a.py::bench", Status.FAILED, False),
+        ("in/b.py::bench", Status.FAILED, False),
+        ("d.py::bench", Status.FAILED, False),
+        ("c.py::bench", Status.SKIPPED, False),
+        ("f.py::bench", Status.SKIPPED, True),
+        ("g.py::test", Status.SKIPPED, True),
     }
