@@ -21,6 +21,7 @@ from harness.errors import HarnessError
 from harness.loading.machine.cores import usable_cores
 from harness.model import Ceiling
 from harness.monitor.usage import CpuUse, disturbing
+from harness.processes.cpu_limit import CpuLimit
 from harness.processes.launch import ceilings_command, measuring_environment
 from harness.processes.live import ChannelClosed, LiveProcess, Reaper, exit_reason
 from harness.processes.logs import last_words
@@ -28,7 +29,7 @@ from harness.workers import codec
 from harness.workers.codec import Failure, Message
 
 LIMIT = 180.0
-"""Seconds that importing torch, or any one ceiling, may take."""
+"""CPU-seconds that importing torch, or any one ceiling, may take."""
 
 
 class CeilingsError(HarnessError):
@@ -113,12 +114,14 @@ def _driven(
 
 
 def _next(process: LiveProcess, tick: Callable[[], object], until: float) -> Message:
-    limit = time.monotonic() + LIMIT
-    while (left := min(limit, until) - time.monotonic()) > 0:
-        message = codec.receive(process.channel, min(1.0, left))
+    allowance, spent = CpuLimit(process.pid, LIMIT), ""
+    while (left := until - time.monotonic()) > 0:
+        # Once more when it is spent: what was sent in time counts, however late we are ourselves.
+        message = codec.receive(process.channel, 0.0 if spent else min(1.0, left))
         if message is not None:
             return message
+        if spent:
+            raise CeilingsError(f"nothing was measured: {spent}; its process was ended")
         tick()
-    if until < limit:
-        raise CeilingsOutOfTime("they were not measured in time; the process was ended")
-    raise CeilingsError(f"nothing was measured in {LIMIT:g} s; its process was ended")
+        spent = allowance.spent()
+    raise CeilingsOutOfTime("they were not measured in time; the process was ended")

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -133,7 +134,7 @@ class WorkerPair:
             process.pause()
             place = guard.folder / str(side)
             place.with_suffix(".log").symlink_to(self._log[side].resolve())
-            self.clients[side] = WorkerClient(str(side), process, place, START_LIMIT)
+            self.clients[side] = WorkerClient(str(side), process, place, START_LIMIT, cpu_time=True)
 
     def _ready(self, side: Side, process: LiveProcess) -> Ready:
         allowance, spent = CpuLimit(process.pid, START_LIMIT), ""
@@ -191,8 +192,11 @@ class WorkerPair:
     @contextmanager
     def blame(self, side: Side, decision: Decision) -> Iterator[None]:
         """Give this side the decision's time limit, and name it for what is raised inside: SideLost,
-        PassFailed."""
-        self.clients[side].timeout = decision.claim.time_limit
+        PassFailed.
+
+        Nothing else is measured after it, so that it has its CPU time whatever the budget is.
+        """
+        self.clients[side].timeout, self.clients[side].longest = decision.claim.time_limit, inf
         try:
             yield
         except (TimeoutError, WorkerFailed, WrongResult, TraceError) as error:

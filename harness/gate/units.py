@@ -177,6 +177,8 @@ class GateUnits:
         target = limits.loader_target if claim.loader else limits.target
         for client in pair.clients.values():
             client.timeout = claim.time_limit
+            # On a busy machine longer, as far as there is time.
+            client.longest = max(claim.time_limit, self._end_of_units() - start)
         try:
             rounds = paired_rounds(
                 pair.runner(Side.BASE, decision.variant),

@@ -1,5 +1,4 @@
-"""How long a process may take until it is ready, by its own CPU time: a busy machine is not a reason to give
-it up."""
+"""How long a process may take to answer, by its own CPU time: a busy machine is no reason to give one up."""
 
 from __future__ import annotations
 
@@ -16,14 +15,20 @@ gets more."""
 LONGEST = 10
 """Allowances of wall time that no process may exceed."""
 
+READINGS = 10
+"""How often its CPU time is read in an allowance of wall time, at most."""
+
 
 class CpuLimit:
     """CPU-seconds that a process and what it started may use from now on; it is not to be stopped meanwhile.
 
-    A process that uses next to none for as many seconds of wall time has used its allowance up as well: it
-    hangs. Reading CPU time looks through all processes of the machine, so that the first check takes the
-    first reading: a process that answers before it costs none, and what it used until then is not counted.
-    ``longest`` is the wall time that there is for it, if that is less than ten times as long.
+    It has as many seconds of wall time in any case: on a quiet machine that is its limit, and many threads
+    use many CPU-seconds in one. A process that uses next to none for as long has used its allowance up as
+    well: it hangs. ``longest`` is the wall time that there is for it, if that is less than ten times as long.
+
+    Reading CPU time looks through all processes of the machine, and what is measured meanwhile must not be
+    disturbed: there are few readings, and none in the first tenth of the allowance. A process that answers by
+    then costs none; for one that does not, it counts as if a core had been busy all the while.
     """
 
     def __init__(
@@ -41,23 +46,29 @@ class CpuLimit:
         self._now = now
         self._used = used or cpu_seconds
         self._start = self._since = now()
+        self._next = self._start + seconds / READINGS
         self._first: float | None = None
         self._last = 0.0
 
     def spent(self) -> str:
         """Why it is used up, in words; empty as long as it is not."""
-        now, used = self._now(), self._used(self._pid)
+        now = self._now()
+        if now >= self._next:
+            self._next = now + self._seconds / READINGS
+            if spent := self._read(now):
+                return spent
+        return f"it took {self._longest:g} s" if now - self._start >= self._longest else ""
+
+    def _read(self, now: float) -> str:
+        used = self._used(self._pid)
         if self._first is None:
-            self._first = self._last = used
-        if used - self._first >= self._seconds:
+            unread = min(now - self._start, self._seconds / READINGS)
+            self._first, self._last, self._since = used - unread, used, now - unread
+        if now - self._start >= self._seconds and used - self._first >= self._seconds:
             return f"it used {self._seconds:g} s of CPU time"
         if used - self._last >= IDLE:
             self._since, self._last = now, used
-        if now - self._since >= self._seconds:
-            return f"it did nothing for {self._seconds:g} s"
-        if now - self._start >= self._longest:
-            return f"it took {self._longest:g} s"
-        return ""
+        return f"it did nothing for {self._seconds:g} s" if now - self._since >= self._seconds else ""
 
 
 def cpu_seconds(pid: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -55,14 +56,19 @@ class WorkerClient:
     """A live process that runs only while it has a request to reply to.
 
     ``place`` is where it may leave files, ``timeout`` the seconds that a reply may take, ``name`` is for
-    messages.
+    messages. With ``cpu_time`` these are CPU-seconds of the process, and ``longest`` is how many of wall time
+    there are.
     """
 
-    def __init__(self, name: str, process: LiveProcess, place: Path, timeout: float) -> None:
+    def __init__(
+        self, name: str, process: LiveProcess, place: Path, timeout: float, *, cpu_time: bool = False
+    ) -> None:
         self.name = name
         self.pid = process.pid
         self.place = place
         self.timeout = timeout
+        self.longest = inf
+        self._cpu_time = cpu_time
         self._process = process
 
     @property
@@ -78,6 +84,8 @@ class WorkerClient:
         self._process.resume()
         try:
             codec.send(self._process.channel, request)
+            if limit is None and self._cpu_time:
+                limit = CpuLimit(self.pid, self.timeout, longest=self.longest)
             reply = self.reply(limit)
         except ChannelClosed:
             raise WorkerFailed(self._last_words()) from None
@@ -101,8 +109,9 @@ class WorkerClient:
                 reply = codec.receive(self._process.channel, self.timeout)
             else:
                 # Once more when it is spent: what was sent in time counts, however late we are ourselves.
+                look = min(0.5, self.timeout)
                 while (
-                    reply := codec.receive(self._process.channel, 0.0 if spent else 0.5)
+                    reply := codec.receive(self._process.channel, 0.0 if spent else look)
                 ) is None and not spent:
                     spent = limit.spent()
         except ChannelClosed:

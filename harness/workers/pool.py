@@ -16,7 +16,7 @@ from harness.measure.limits import RoundLimits
 from harness.model import Activity, Claim, Measurement, Span, Status
 from harness.processes.live import ChannelClosed, exit_reason
 from harness.store import read_measurements
-from harness.workers.codec import Failure, send
+from harness.workers.codec import Failure, Message, send
 from harness.workers.collect import Collection, WorkerError
 from harness.workers.progress import ACTIVITIES, WorkerProgress, why_unfinished
 from harness.workers.protocol import (
@@ -39,7 +39,7 @@ CALL_LIMIT = 120.0
 """CPU-seconds a benchmark may take to reach its call of compare while cases are collected."""
 
 BETWEEN_LIMIT = 60.0
-"""Seconds a process may take from one case to the next, and from the last to its end."""
+"""CPU-seconds a process may take from one case to the next, and from the last to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +269,11 @@ class WorkerPool:
             process.resume()
             send(process.channel, plan)
             while True:
-                limit = BETWEEN_LIMIT if at.case is None else claims[at.case].time_limit
-                match self._spare.receive(worker, min(deadline, at.since + limit)):
+                match self._next(worker, at, claims, deadline):
                     case None:
                         out_of_time = time.monotonic() >= deadline
                         if not out_of_time and at.case is not None:
-                            late = f"not finished after its time limit of {limit:g} s"
+                            late = f"not finished after its time limit of {claims[at.case].time_limit:g} s"
                             unfinished = ended(at.case, Status.TIMED_OUT, late)
                         break
                     case CaseBegins(case):
@@ -305,6 +304,15 @@ class WorkerPool:
         if not (found or unfinished or isinstance(plan, TracePlan) or out_of_time or error):
             error = f"an invocation measured nothing: {worker.ending(status)}"
         return WorkerReport(found, unfinished, out_of_time, error, traced)
+
+    def _next(
+        self, worker: SpareWorker, at: WorkerProgress, claims: Mapping[str, Claim], deadline: float
+    ) -> Message | None:
+        """What a process sends next; None where its time is up. A case has the time that its claim states, by
+        the clock."""
+        if at.case is None:
+            return self._spare.await_message(worker, BETWEEN_LIMIT, deadline)[0]
+        return self._spare.receive(worker, min(deadline, at.since + claims[at.case].time_limit))
 
 
 def _file_name(invocation: int) -> str:

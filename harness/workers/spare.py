@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from random import SystemRandom
 
@@ -151,19 +152,23 @@ class SpareWorkers:
                 return message
             self._tick()
 
-    def await_message(self, worker: SpareWorker, seconds: float) -> tuple[Message | None, str]:
+    def await_message(
+        self, worker: SpareWorker, seconds: float, until: float = inf
+    ) -> tuple[Message | None, str]:
         """The next message before the process has used that many CPU-seconds, or hangs; else none, and why.
 
-        Raises ChannelClosed.
+        ``until`` (monotonic seconds) ends it, too. Raises ChannelClosed.
         """
-        allowance, spent = CpuLimit(worker.process.pid, seconds), ""
+        left = until - time.monotonic()
+        allowance, spent = CpuLimit(worker.process.pid, seconds, longest=max(0.0, left)), ""
         while True:
             # When it is spent, too: what was sent in time counts, however late we are ourselves.
-            message = receive(worker.process.channel, 0.0 if spent else 1.0)
+            message = receive(worker.process.channel, 0.0 if spent else min(1.0, max(0.0, left)))
             if message is not None or spent:
                 return message, spent
             self._tick()
             spent = allowance.spent()
+            left = until - time.monotonic()
 
     def close(self) -> None:
         """End the processes that wait."""

@@ -6,7 +6,9 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from harness.ceilings.client import CeilingsError, CeilingsOutOfTime, measured
 from harness.ceilings.compute import launches, products
 from harness.ceilings.copying import bus_copies, memory_copies
 from harness.ceilings.decoding import IMAGES, decoding
-from harness.ceilings.messages import CeilingMeasured, PartFailed
+from harness.ceilings.messages import CeilingMeasured, CeilingsDone, PartFailed
 from harness.ceilings.steady import steady_seconds
 from harness.cli.main import main
 from harness.loading.data.cache import cache_root
@@ -36,6 +38,7 @@ from harness.report.ceilings import ceilings_document, ceilings_line, rate
 from harness.report.render.terminal import show_document
 from harness.report.utilisation import shares
 from harness.store import Run, StoreError
+from harness.workers.codec import Message, encode
 from tests.support.living import ENVIRONMENT, python
 
 CPU = torch.device("cpu")
@@ -315,6 +318,22 @@ def test_what_was_measured_beside_others_is_not_kept(
     assert "beside others" in found.warnings[0]
     assert found.ceilings == (COPY,)
     assert kept(REQUEST, found.environment) is None
+
+
+def test_a_process_that_measures_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own CPU time, and not before a last look at what it sent."""
+    spent = iter(["", "it did nothing for 180 s", "it did nothing for 180 s"])
+    monkeypatch.setattr(module, "CpuLimit", lambda *_: SimpleNamespace(spent=lambda: next(spent)))
+    answers: list[Message | None] = [None, None, None, None, CeilingsDone()]
+    sent = iter(answers)
+    process: Any = SimpleNamespace(
+        pid=1, channel=SimpleNamespace(receive=lambda _: None if (it := next(sent)) is None else encode(it))
+    )
+    with pytest.raises(
+        CeilingsError, match="nothing was measured: it did nothing for 180 s; its process was"
+    ):
+        module._next(process, lambda: None, inf)
+    assert module._next(process, lambda: None, inf) == CeilingsDone()
 
 
 def test_measuring_ends_with_its_limit(

@@ -14,7 +14,7 @@ from harness.processes.cpu_limit import LONGEST, CpuLimit, cpu_seconds
 from harness.workers import client as module
 from harness.workers.client import WorkerClient
 from harness.workers.codec import Message, encode
-from harness.workers.variant_requests import Done
+from harness.workers.variant_requests import Done, RequestTeardown
 
 
 class Scripted:
@@ -39,8 +39,8 @@ class Scripted:
     ("share", "reason", "after"),
     [
         (1.0, "it used 100 s of CPU time", 100),
-        (4.0, "it used 100 s of CPU time", 25),
-        (0.25, "it used 100 s of CPU time", 400),  # three others beside it: four times as long
+        (4.0, "it used 100 s of CPU time", 100),  # many threads: it has no less time than on one core
+        (0.25, "it used 100 s of CPU time", 370),  # three others beside it: four times as long
         (0.02, f"it took {LONGEST * 100} s", LONGEST * 100),
         (0.0, "it did nothing for 100 s", 100),
         (0.001, "it did nothing for 100 s", 100),
@@ -55,7 +55,7 @@ def test_what_an_allowance_is_spent_on(share: float, reason: str, after: float) 
 
 
 @pytest.mark.parametrize(
-    ("longest", "reason", "after"), [(30.0, "it took 30 s", 30), (2_000.0, "it used 100 s of CPU time", 400)]
+    ("longest", "reason", "after"), [(30.0, "it took 30 s", 30), (2_000.0, "it used 100 s of CPU time", 370)]
 )
 def test_a_process_has_no_more_time_than_there_is(longest: float, reason: str, after: float) -> None:
     """A budget of wall time ends it, however little it has done, and gives it no more than its allowance."""
@@ -78,21 +78,31 @@ def test_a_process_that_paused_for_long_is_not_given_up_when_it_goes_on() -> Non
     assert seconds == pytest.approx(340, abs=2)
 
 
-def test_only_checks_read_cpu_time() -> None:
-    """Setting an allowance costs no reading; from the first check on, what is used counts."""
-    read: list[int] = []
-    cpu = 500.0
+def test_few_checks_read_cpu_time() -> None:
+    """What answers in the first tenth costs no reading, and then there are ten in an allowance: what is
+    measured meanwhile is not to be disturbed."""
+    read: list[float] = []
+    wall = 0.0
 
     def used(pid: int) -> float:
-        read.append(pid)
-        return cpu
+        assert pid == 7
+        read.append(wall)
+        return 500.0 + wall
 
-    allowance = CpuLimit(7, 100.0, now=lambda: 0.0, used=used)
-    assert read == []
-    assert allowance.spent() == ""
-    cpu = 600.0
-    assert allowance.spent() == "it used 100 s of CPU time"
-    assert read == [7, 7]
+    allowance = CpuLimit(7, 100.0, now=lambda: wall, used=used)
+    while not (spent := allowance.spent()):
+        wall += 0.5
+    assert spent == "it used 100 s of CPU time"
+    assert read == [10.0 * number for number in range(1, 11)]
+
+
+def test_who_looks_late_gives_nothing_up() -> None:
+    """Where the first look comes after the whole allowance (this process was stopped), the other may have
+    worked all the while: what it does from then on counts."""
+    process = Scripted(0.0)
+    process.wall, process.cpu, process._share = 500.0, 30.0, 1.0
+    assert process.spent_after(580)[0] == ""
+    assert process.spent_after(700) == ("it used 100 s of CPU time", 590.0)
 
 
 def test_cpu_time_is_the_processs_own() -> None:
@@ -110,7 +120,7 @@ def test_a_client_waits_as_long_as_its_process_may_take(
 ) -> None:
     """Until the allowance is spent, and once more: what was sent by then counts."""
     spent = iter(["", "", "it used 180 s of CPU time"])
-    monkeypatch.setattr(module, "CpuLimit", lambda *_: SimpleNamespace(spent=lambda: next(spent)))
+    monkeypatch.setattr(module, "CpuLimit", lambda *_, **__: SimpleNamespace(spent=lambda: next(spent)))
     done: list[str] = []
     sent = iter(answers)
     waits: list[float] = []
@@ -145,3 +155,32 @@ def test_a_client_gives_up_what_has_used_its_allowance(monkeypatch: pytest.Monke
     ):
         WorkerClient("head", process, Path("head"), 180.0).receive()
     assert done == ["resume", "end", "pause"]
+
+
+def test_what_is_requested_may_have_less_time_than_its_cpu_time_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A budget of wall time ends a request; without CPU time its limit is one of the clock."""
+    limits: list[tuple[object, ...]] = []
+
+    def limit(pid: int, seconds: float, *, longest: float) -> SimpleNamespace:
+        limits.append((pid, seconds, longest))
+        return SimpleNamespace(spent=lambda: "")
+
+    monkeypatch.setattr(module, "CpuLimit", limit)
+    waits: list[float] = []
+
+    def receive(timeout: float) -> dict[str, object]:
+        waits.append(timeout)
+        return encode(Done())
+
+    process: Any = SimpleNamespace(
+        pid=1, channel=SimpleNamespace(receive=receive, send=lambda **_: None), ended=False, resume=lambda: None,
+        pause=lambda: None,
+    )  # fmt: skip
+    for cpu_time in (False, True):
+        client = WorkerClient("head", process, Path("head"), 60.0, cpu_time=cpu_time)
+        client.longest = 90.0
+        client.request(RequestTeardown("tip"))
+    assert limits == [(1, 60.0, 90.0)]
+    assert waits == [60.0, 0.5]

@@ -134,8 +134,8 @@ class Late:
 
     pid, ended = 1, False
 
-    def __init__(self, looks: int) -> None:
-        self.looks = looks
+    def __init__(self, looks: int, clock: FakeClock) -> None:
+        self.looks, self._clock = looks, clock
         self.channel = self
 
     def send(self, **message: object) -> None:
@@ -144,6 +144,7 @@ class Late:
     def receive(self, seconds: float) -> object:
         """Each look is a short one: a long one would be a limit of its own."""
         assert seconds <= 1.0
+        self._clock.advance(1.0)
         self.looks -= 1
         return None if self.looks >= 0 else encode(Done())
 
@@ -160,13 +161,9 @@ def test_a_process_may_take_long_to_start_on_a_busy_machine(
     """It has CPU-seconds of its own for that, as long as the budget has time."""
     clock = FakeClock()
 
-    def used(_: int) -> float:
-        clock.advance(1.0)
-        return clock.seconds / 50
-
-    monkeypatch.setattr(cpu_limit, "cpu_seconds", used)
+    monkeypatch.setattr(cpu_limit, "cpu_seconds", lambda _: clock.seconds / 50)
     monkeypatch.setattr(CpuLimit, "__init__", partialmethod(CpuLimit.__init__, now=clock.now))
-    process = Late(300)
+    process = Late(300, clock)
     monkeypatch.setattr(LoaderClient, "_launch", lambda _: process)
     plan = LoaderPlan(None, "cpu", "none")
     with LoaderClient(

@@ -7,6 +7,7 @@ import json
 import select
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -127,12 +128,14 @@ class Script:
 
         await_message = spare.await_message
 
-        def impatient_too(worker: SpareWorker, seconds: float) -> tuple[Message | None, str]:
+        def impatient_too(
+            worker: SpareWorker, seconds: float, until: float = inf
+        ) -> tuple[Message | None, str]:
             nonlocal last
             if last in events:
                 last = (Message, "")
                 return None, f"it did nothing for {seconds:g} s"
-            message, spent = await_message(worker, seconds)
+            message, spent = await_message(worker, seconds, until)
             if message is not None:
                 last = (type(message), getattr(message, "case", ""))
             return message, spent
