@@ -42,7 +42,7 @@ from harness.processes.live import Reaper
 from harness.store.parts import being_measured
 from harness.workers.collect import Refused, WorkerError
 from harness.workers.pool import WorkerPool
-from harness.workers.spare import WorkerSettings
+from harness.workers.spare import WorkerSettings, file_limits
 
 GRACE = 0.06
 """The share of the budget by which an invocation in flight may overrun it; then it is ended."""
@@ -156,6 +156,7 @@ class _Bench:
                             snapshots=self._settings.snapshots,
                             borrowed=borrowed,
                             first=self._part.first_log,
+                            time_limits=file_limits(self._readable),
                         ),
                         begins=self._found.begins,
                         ends=self._found.ends,

@@ -103,7 +103,7 @@ def list_cases(settings: Settings) -> int:
     from harness.processes.launch import borrow_packages, check_interpreter
     from harness.processes.live import Reaper
     from harness.workers.pool import WorkerPool
-    from harness.workers.spare import WorkerSettings
+    from harness.workers.spare import WorkerSettings, file_limits
 
     chosen = chosen_claims(settings, complain)
     check_temporary(loaders=False)
@@ -119,6 +119,7 @@ def list_cases(settings: Settings) -> int:
             settings.data,
             keeps_logs=False,
             borrowed=borrowed,
+            time_limits=file_limits(chosen.claims),
         )
         with WorkerPool(started) as pool:
             collection = pool.collect(sorted({claim.path for claim in chosen.claims}))

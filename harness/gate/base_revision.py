@@ -23,7 +23,7 @@ from harness.gate.pair import SideCommand
 from harness.model import Claim, GateNote, NoteCode, Side, Status, benchmark_of
 from harness.workers.collect import Collection
 from harness.workers.pool import WorkerPool
-from harness.workers.spare import WorkerSettings
+from harness.workers.spare import WorkerSettings, file_limits
 
 Choose = Callable[[BenchmarkFolder], BenchmarkFolder]
 
@@ -211,6 +211,7 @@ def collect_cases(
             data,
             borrowed=command.borrowed,
             variables=command.variables,
+            time_limits=file_limits(claims),
         ),
         tick=tick,
     )

@@ -42,7 +42,7 @@ from harness.program import advised
 from harness.store import Run
 from harness.store.runs import RUNS, find, open_entry
 from harness.workers.pool import CaseRequest, WorkerPool, WorkerReport
-from harness.workers.spare import WorkerSettings
+from harness.workers.spare import WorkerSettings, file_limits
 
 UNITS = 14
 """Invocations to measure, unless the stored run has fewer."""
@@ -83,7 +83,13 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
         monitor,
         WorkerPool(
             WorkerSettings(
-                sys.executable, settings.benchmarks, folder, settings.device, settings.data, width=2
+                sys.executable,
+                settings.benchmarks,
+                folder,
+                settings.device,
+                settings.data,
+                width=2,
+                time_limits=file_limits(settings.claims),
             ),
             begins=begins,
             ends=monitor.ends,

@@ -19,7 +19,7 @@ from harness.workers.collect import Collection as Collected
 from harness.workers.collect import Refused, WorkerError
 from harness.workers.pool import WorkerPool
 from harness.workers.protocol import ResultSketch
-from harness.workers.spare import WorkerSettings
+from harness.workers.spare import WorkerSettings, file_limits
 
 RESULTS = "results"
 """The word with which other results are accepted."""
@@ -69,7 +69,7 @@ def first_check(
         with Reaper() as guard, WorkerPool(
             WorkerSettings(
                 side.python, benchmarks, guard.folder, device, data, keeps_logs=False,
-                borrowed=side.borrowed, variables=side.variables,
+                borrowed=side.borrowed, variables=side.variables, time_limits=file_limits(claims),
             ),
             tick=tick,
         ) as pool:  # fmt: skip

@@ -28,7 +28,7 @@ from harness.report.gate_reason import ONE_FILE
 from harness.workers.client import RemoteRunner, WorkerClient, WorkerFailed
 from harness.workers.codec import Message, receive
 from harness.workers.collect import Refused, WorkerError
-from harness.workers.protocol import CaseAbsent, CaseFound, Ready, SideInfo, SidePlan
+from harness.workers.protocol import CaseAbsent, CaseFound, Importing, Ready, SideInfo, SidePlan
 from harness.workers.variant_requests import Stop
 
 START_LIMIT = 180.0
@@ -137,13 +137,16 @@ class WorkerPair:
             self.clients[side] = WorkerClient(str(side), process, place, START_LIMIT, cpu_time=True)
 
     def _ready(self, side: Side, process: LiveProcess) -> Ready:
-        allowance, spent = CpuLimit(process.pid, START_LIMIT), ""
+        allowance, spent, file = CpuLimit(process.pid, START_LIMIT), "", ""
         try:
             while True:
                 # Once more when it is spent: what was sent in time counts, however late we are ourselves.
                 message = receive(process.channel, 0.0 if spent else 0.5)
-                if isinstance(message, Ready):
-                    return message
+                match message:
+                    case Ready():
+                        return message
+                    case Importing(file):
+                        continue
                 if spent:
                     break
                 self._tick()
@@ -151,9 +154,12 @@ class WorkerPair:
         except ChannelClosed:
             status, log = process.end(), self._log[side]
             words = last_words(log, killed=status < 0)
-            why = f"the {side} side cannot measure: {exit_reason(status)}: {words} (see {log})"
+            at = f" {file}" if file else ""
+            why = f"the {side} side cannot measure{at}: {exit_reason(status)}: {words} (see {log})"
             raise (ConftestError if words.in_conftest else WorkerError)(why) from None
-        raise WorkerError(f"the {side} side did not import the benchmarks: {spent}; see {self._log[side]}")
+        raise WorkerError(
+            f"the {side} side did not import {file or 'the benchmarks'}: {spent}; see {self._log[side]}"
+        )
 
     def begin(self, cases: Sequence[str], plan: SidePlan) -> dict[Side, SideInfo]:
         """Send both sides the cases to go through, in that order; gives what they run on, if the plan

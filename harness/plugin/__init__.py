@@ -198,16 +198,20 @@ def pytest_runtest_makereport(
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Let the driver know of a file that cannot be imported, or that skips itself as a whole."""
+    """Let the driver know which file is imported, and of one that cannot be, or that skips itself as a
+    whole."""
+    session = collector.config.stash[SESSION]
+    if isinstance(collector, pytest.Module):
+        session.imports(place_of(collector))
     report = yield
+    if isinstance(collector, pytest.Module):
+        session.imports("")
     call: pytest.CallInfo[object] | None = getattr(report, "call", None)
     if call is not None and call.excinfo is not None:
         reason = reason_of(call.excinfo.value)
         if not report.skipped:
-            collector.config.stash[SESSION].raised(call.excinfo.value)
-        collector.config.stash[SESSION].not_collected(
-            place_of(collector), skipped=report.skipped, reason=reason
-        )
+            session.raised(call.excinfo.value)
+        session.not_collected(place_of(collector), skipped=report.skipped, reason=reason)
     return report
 
 

@@ -44,6 +44,7 @@ from harness.workers.protocol import (
     CollectPlan,
     CountPlan,
     EnvironmentFound,
+    Importing,
     IsolatedPlan,
     MeasurePlan,
     Plan,
@@ -90,6 +91,11 @@ class DrivenSession(Session):
     def removed(self, function: str, reason: str) -> None:
         """A benchmark (``path::function``) has no case, and does not say that it is to be skipped."""
         self._removed[function] = reason
+
+    def imports(self, place: str) -> None:
+        """Report which file comes now: the driver keeps its time limit, and knows what it was if this process
+        dies."""
+        self._send(Importing(place))
 
     def choose(self, items: Mapping[str, Item], apart: Collection[str] = ()) -> list[Item]:
         """Report what is here, wait for the plan, and give its items in the order to run.

@@ -54,6 +54,9 @@ class Session:
         """A file or folder was skipped as a whole, or cannot be imported; in plain pytest its own report has
         it."""
 
+    def imports(self, place: str) -> None:
+        """A file is about to be imported; empty when that is over."""
+
     def passed(self, case: str, claim: Claim) -> None:
         """A benchmark came to its end."""
 

@@ -24,7 +24,8 @@ class CpuLimit:
 
     It has as many seconds of wall time in any case: on a quiet machine that is its limit, and many threads
     use many CPU-seconds in one. A process that uses next to none for as long has used its allowance up as
-    well: it hangs. ``longest`` is the wall time that there is for it, if that is less than ten times as long.
+    well: it hangs; ``idle`` is another number of seconds for that. ``longest`` is the wall time that there is
+    for it, if that is less than ten times as long.
 
     Reading CPU time looks through all processes of the machine, and what is measured meanwhile must not be
     disturbed: there are few readings, and none in the first tenth of the allowance. A process that answers by
@@ -37,16 +38,19 @@ class CpuLimit:
         seconds: float,
         *,
         longest: float = inf,
+        idle: float | None = None,
         now: Callable[[], float] = time.monotonic,
         used: Callable[[int], float] | None = None,
     ) -> None:
         self._pid = pid
         self._seconds = seconds
         self._longest = min(longest, LONGEST * seconds)
+        self._idle = seconds if idle is None else idle
+        self._pause = min(seconds, self._idle) / READINGS
         self._now = now
         self._used = used or cpu_seconds
         self._start = self._since = now()
-        self._next = self._start + seconds / READINGS
+        self._next = self._start + self._pause
         self._first: float | None = None
         self._last = 0.0
 
@@ -54,7 +58,7 @@ class CpuLimit:
         """Why it is used up, in words; empty as long as it is not."""
         now = self._now()
         if now >= self._next:
-            self._next = now + self._seconds / READINGS
+            self._next = now + self._pause
             if spent := self._read(now):
                 return spent
         return f"it took {self._longest:g} s" if now - self._start >= self._longest else ""
@@ -62,13 +66,13 @@ class CpuLimit:
     def _read(self, now: float) -> str:
         used = self._used(self._pid)
         if self._first is None:
-            unread = min(now - self._start, self._seconds / READINGS)
+            unread = min(now - self._start, self._pause)
             self._first, self._last, self._since = used - unread, used, now - unread
         if now - self._start >= self._seconds and used - self._first >= self._seconds:
             return f"it used {self._seconds:g} s of CPU time"
         if used - self._last >= IDLE:
             self._since, self._last = now, used
-        return f"it did nothing for {self._seconds:g} s" if now - self._since >= self._seconds else ""
+        return f"it did nothing for {self._idle:g} s" if now - self._since >= self._idle else ""
 
 
 def cpu_seconds(pid: int) -> float:

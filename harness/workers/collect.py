@@ -38,6 +38,15 @@ class WorkerError(HarnessError):
     """No process could be made to measure; the message has its last words."""
 
 
+class FileLost(WorkerError):
+    """A process did not get past the import of a file, for this ``reason``."""
+
+    def __init__(self, file: str, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.file = file
+        self.reason = reason
+
+
 class Refused(WorkerError):
     """This machine cannot measure what was requested (a device that it lacks, say); nothing was begun."""
 

@@ -17,7 +17,7 @@ from harness.model import Activity, Claim, Measurement, Span, Status
 from harness.processes.live import ChannelClosed, exit_reason
 from harness.store import read_measurements
 from harness.workers.codec import Failure, Message, send
-from harness.workers.collect import Collection, WorkerError
+from harness.workers.collect import Collection, FileLost, WorkerError
 from harness.workers.progress import ACTIVITIES, WorkerProgress, why_unfinished
 from harness.workers.protocol import (
     CaseBegins,
@@ -107,16 +107,24 @@ class WorkerPool:
         """Call every benchmark of these files, or these cases alone, up to its measurement; nothing is
         measured.
 
-        A test that uses pytest-benchmark is called to its end. Raises WorkerError.
+        A test that uses pytest-benchmark is called to its end. A file that cannot be imported, because it
+        hangs or takes the process with it, costs itself alone. Raises WorkerError.
         """
         found = Collection()
         left: list[str] | None = None
+        lost: dict[str, str] = {}
         while left is None or left:
             start = time.monotonic()
-            worker, collected = self._spare.start(frozenset(files))
+            try:
+                worker, collected = self._spare.start(frozenset(files) - lost.keys())
+            except FileLost as error:
+                lost[error.file] = f"a process did not import it: {error.reason}"
+                if error.file not in files or lost.keys() >= {*files}:
+                    raise
+                continue
             if left is None:
                 self.import_seconds = time.monotonic() - start
-                found.collected = collected
+                found.collected = replace(collected, broken={**collected.broken, **lost})
                 left = [case for case in collected.cases if cases is None or case in cases]
             stuck = self._call(worker, left, found)
             # A case that took the process with it has had its turn; another process calls the others.
@@ -133,7 +141,10 @@ class WorkerPool:
                 worker.process.channel, CollectPlan(tuple(cases), self._settings.device, self._settings.data)
             )
             while True:
-                message, spent = self._spare.await_message(worker, CALL_LIMIT if began else START_LIMIT)
+                idle = self._settings.idle_limit(began.partition("::")[0])
+                message, spent = self._spare.await_message(
+                    worker, CALL_LIMIT if began else START_LIMIT, idle=idle
+                )
                 match message:
                     case None if not began:
                         raise WorkerError(f"a process did not call the benchmarks: {spent}{worker.where()}")

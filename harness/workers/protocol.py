@@ -127,6 +127,13 @@ class SidePlan(Plan):
 
 
 @dataclass(frozen=True, slots=True)
+class Importing(Message):
+    """A benchmark file is about to be imported; empty when that is over."""
+
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready(Message):
     """The benchmarks were imported; a plan may come."""
 

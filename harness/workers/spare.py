@@ -4,20 +4,20 @@ plans."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from random import SystemRandom
 
-from harness.model import Activity, Collected, Span
+from harness.model import Activity, Claim, Collected, Span
 from harness.processes.cpu_limit import CpuLimit
 from harness.processes.launch import measuring_environment, pytest_command
 from harness.processes.live import ChannelClosed, LiveProcess, Reaper, exit_reason
 from harness.processes.logs import last_words
 from harness.workers.codec import Message, receive
-from harness.workers.collect import WorkerError
-from harness.workers.protocol import Ready
+from harness.workers.collect import FileLost, WorkerError
+from harness.workers.protocol import Importing, Ready
 
 
 def _unseen(_: Span) -> None:
@@ -25,7 +25,10 @@ def _unseen(_: Span) -> None:
 
 
 START_LIMIT = 180.0
-"""CPU-seconds a process may take to import the benchmarks."""
+"""CPU-seconds a process may take to import a benchmark file."""
+
+SHORTEST = 30.0
+"""Seconds that a file or a call may do nothing in any case: torch is read from a disk that may be slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class WorkerSettings:
     image folder or None; ``width`` is how many start side by side; ``snapshots`` asks for the allocator's.
     ``borrowed`` is what `borrow_packages` made for a foreign interpreter, ``variables`` are added to the
     environment. ``first`` is the number of the first log: those of an earlier part of a run are kept.
+    ``time_limits`` are those of benchmark files, by `file_limits`.
     """
 
     python: str
@@ -72,6 +76,21 @@ class WorkerSettings:
     borrowed: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     first: int = 0
+    time_limits: Mapping[str, float] = field(default_factory=dict)
+
+    def idle_limit(self, file: str) -> float | None:
+        """Seconds that a process may do nothing while it imports a file, or calls a benchmark of it; None: as
+        many as it may work."""
+        limit = self.time_limits.get(file)
+        return None if limit is None else max(SHORTEST, limit)
+
+
+def file_limits(claims: Iterable[Claim]) -> dict[str, float]:
+    """The time limit of each file: that of the benchmark in it that may take longest."""
+    limits: dict[str, float] = {}
+    for claim in claims:
+        limits[claim.path] = max(limits.get(claim.path, 0.0), claim.time_limit)
+    return limits
 
 
 class SpareWorkers:
@@ -100,7 +119,8 @@ class SpareWorkers:
         self._guard.close()
 
     def start(self, files: frozenset[str]) -> tuple[SpareWorker, Collected]:
-        """One process beside those that wait, running, and what it found in the files. Raises WorkerError."""
+        """One process beside those that wait, running, and what it found in the files. Raises WorkerError,
+        FileLost where one of them is to blame."""
         worker = self._launch(files, self._settings.first)
         return worker, self._ready(worker)
 
@@ -153,14 +173,15 @@ class SpareWorkers:
             self._tick()
 
     def await_message(
-        self, worker: SpareWorker, seconds: float, until: float = inf
+        self, worker: SpareWorker, seconds: float, until: float = inf, idle: float | None = None
     ) -> tuple[Message | None, str]:
         """The next message before the process has used that many CPU-seconds, or hangs; else none, and why.
 
-        ``until`` (monotonic seconds) ends it, too. Raises ChannelClosed.
+        ``until`` (monotonic seconds) ends it, too; ``idle`` is as for `CpuLimit`. Raises ChannelClosed.
         """
         left = until - time.monotonic()
-        allowance, spent = CpuLimit(worker.process.pid, seconds, longest=max(0.0, left)), ""
+        allowance = CpuLimit(worker.process.pid, seconds, longest=max(0.0, left), idle=idle)
+        spent = ""
         while True:
             # When it is spent, too: what was sent in time counts, however late we are ourselves.
             message = receive(worker.process.channel, 0.0 if spent else min(1.0, max(0.0, left)))
@@ -198,13 +219,24 @@ class SpareWorkers:
         return SpareWorker(process, files, log, settings.keeps_logs, number)
 
     def _ready(self, worker: SpareWorker) -> Collected:
-        try:
-            message, spent = self.await_message(worker, START_LIMIT)
-        except ChannelClosed:
-            raise WorkerError(f"no process can measure: {worker.ending(worker.process.end())}") from None
-        if message is None:
-            worker.process.end()
-            raise WorkerError(f"a process did not import the benchmarks: {spent}{worker.where()}")
-        assert isinstance(message, Ready), message
-        self._span(worker, Activity.IMPORT)
-        return message.collected
+        file = ""
+        while True:
+            try:
+                message, spent = self.await_message(worker, START_LIMIT, idle=self._settings.idle_limit(file))
+            except ChannelClosed:
+                ending = worker.ending(worker.process.end())
+                if file:
+                    raise FileLost(file, ending, f"no process can import {file}: {ending}") from None
+                raise WorkerError(f"no process can measure: {ending}") from None
+            match message:
+                case Importing(begins):
+                    file = begins
+                case Ready(collected):
+                    self._span(worker, Activity.IMPORT)
+                    return collected
+                case None:
+                    worker.process.end()
+                    why = f"a process did not import {file or 'the benchmarks'}: {spent}{worker.where()}"
+                    raise FileLost(file, spent, why) if file else WorkerError(why)
+                case _:
+                    raise AssertionError(message)

@@ -78,6 +78,15 @@ def test_a_process_that_paused_for_long_is_not_given_up_when_it_goes_on() -> Non
     assert seconds == pytest.approx(340, abs=2)
 
 
+def test_what_hangs_may_be_given_up_earlier() -> None:
+    """A process has its CPU time as long as it works, and less time in which it does nothing."""
+    process = Scripted(1.0)
+    process.allowance = CpuLimit(1, 100.0, idle=30.0, now=lambda: process.wall, used=lambda _: process.cpu)
+    assert process.spent_after(50)[0] == ""
+    process._share = 0.0
+    assert process.spent_after(2_000) == ("it did nothing for 30 s", pytest.approx(81, abs=3))
+
+
 def test_few_checks_read_cpu_time() -> None:
     """What answers in the first tenth costs no reading, and then there are ten in an allowance: what is
     measured meanwhile is not to be disturbed."""

@@ -13,7 +13,7 @@ from harness.model import Collected
 from harness.processes.launch import measuring_environment, pytest_command
 from harness.processes.live import LiveProcess, Reaper
 from harness.workers.codec import receive
-from harness.workers.protocol import Ready
+from harness.workers.protocol import Importing, Ready
 from tests.support.living import PATIENCE
 
 LIMIT = PATIENCE
@@ -44,10 +44,15 @@ def collect(tmp_path: Path) -> Iterator[Collect]:
             folder=tmp_path,
         )
         try:
-            ready = receive(process.channel, LIMIT)
+            begun = []
+            while isinstance(ready := receive(process.channel, LIMIT), Importing):
+                begun.append(ready.file)
         finally:
             process.end()
         assert isinstance(ready, Ready)
+        # What hangs or dies on the way is known by its file, and when it is over.
+        assert {case.partition("::")[0] for case in ready.collected.cases} <= {*begun}
+        assert begun[1::2] == [""] * (len(begun) // 2)
         return ready.collected
 
     yield collected

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -20,8 +20,8 @@ from harness.workers import spare
 from harness.workers.codec import Message
 from harness.workers.collect import NO_CASE, NO_TEST, Collection, WorkerError
 from harness.workers.pool import CALL_LIMIT, CaseRequest, WorkerPool, WorkerReport
-from harness.workers.protocol import CaseAbsent, CaseBegins, CaseEnds, CaseTraced, Ready
-from harness.workers.spare import SpareWorker, WorkerSettings
+from harness.workers.protocol import CaseAbsent, CaseBegins, CaseEnds, CaseTraced, Importing, Ready
+from harness.workers.spare import SpareWorker, WorkerSettings, file_limits
 from tests.support.forked import fork_for, forked
 from tests.support.living import PATIENCE, gone, stopped
 
@@ -42,6 +42,14 @@ if does.get("import") == "fails":
     print("conftest.py: no torch", flush=True)
     sys.exit(4)
 channel = Channel.inherited()
+for file in [name for name in does if name.endswith(".py")]:
+    if (folder / file).as_posix() not in sys.argv[2:]:
+        continue
+    send(channel, Importing(file))
+    match does[file]:
+        case "hangs": signal.pause()
+        case "dies": os.kill(os.getpid(), signal.SIGKILL)
+    send(channel, Importing())
 found = tuple(case for case in does if "::" in case)
 send(channel, Ready(Collected(found, {"bad.py": "no module"}, {"gone.py": "no GPU"})))
 plan = must_receive(channel)
@@ -88,14 +96,14 @@ OURS = ("import", "device", "end")
 class Script:
     """What measuring processes do, and the pool that drives them."""
 
-    def __init__(self, folder: Path, width: int = 1) -> None:
+    def __init__(self, folder: Path, width: int = 1, time_limits: Mapping[str, float] | None = None) -> None:
         self.folder = folder
         self.began: list[str] = []
         self.ended: list[str] = []
         self.spans: list[Span] = []
         self.invocations = 0
         self.pool = WorkerPool(
-            WorkerSettings("python", folder, folder, "cpu", None, width=width),
+            WorkerSettings("python", folder, folder, "cpu", None, width=width, time_limits=time_limits or {}),
             begins=lambda case, invocation: self.began.append(case),
             ends=lambda case, invocation: self.ended.append(case),
             spans=self.spans.append,
@@ -103,7 +111,10 @@ class Script:
 
     def does(self, **by_name: str) -> list[str]:
         """State what happens in each case; gives the cases."""
-        stated = {name if name in OURS else f"x.py::{name}": what for name, what in by_name.items()}
+        stated = {
+            name if name in OURS or name.endswith(".py") else f"x.py::{name}": what
+            for name, what in by_name.items()
+        }
         (self.folder / "does.json").write_text(json.dumps(stated))
         return [name for name in stated if "::" in name]
 
@@ -129,15 +140,15 @@ class Script:
         await_message = spare.await_message
 
         def impatient_too(
-            worker: SpareWorker, seconds: float, until: float = inf
+            worker: SpareWorker, seconds: float, until: float = inf, idle: float | None = None
         ) -> tuple[Message | None, str]:
             nonlocal last
             if last in events:
                 last = (Message, "")
-                return None, f"it did nothing for {seconds:g} s"
-            message, spent = await_message(worker, seconds, until)
+                return None, f"it did nothing for {idle or seconds:g} s"
+            message, spent = await_message(worker, seconds, until, idle)
             if message is not None:
-                last = (type(message), getattr(message, "case", ""))
+                last = (type(message), getattr(message, "case", "") or getattr(message, "file", ""))
             return message, spent
 
         spare.receive = impatient  # type: ignore[method-assign]
@@ -163,11 +174,13 @@ Started = Callable[..., Script]
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
     """Makes a pool whose processes run the script above; none may be left at the end."""
     fork_for(monkeypatch)
-    monkeypatch.setattr(spare, "pytest_command", lambda *_: forked(MEASURING, str(tmp_path)))
+    monkeypatch.setattr(
+        spare, "pytest_command", lambda _, __, targets: forked(MEASURING, str(tmp_path), *targets)
+    )
     made: list[Script] = []
 
-    def started(width: int = 1) -> Script:
-        made.append(Script(tmp_path, width))
+    def started(width: int = 1, time_limits: Mapping[str, float] | None = None) -> Script:
+        made.append(Script(tmp_path, width, time_limits))
         made[-1].pool.__enter__()
         return made[-1]
 
@@ -465,6 +478,37 @@ def test_trouble_while_collecting_costs_one_case(script: Started, what: str, rea
     assert list(called.cases) == ["x.py::a", "x.py::c"]
     assert set(called.failed) == {"x.py::b", "x.py::d"}
     assert all(reason in found for found in called.failed.values())
+
+
+def test_a_file_that_cannot_be_imported_costs_itself(script: Started) -> None:
+    """One that hangs, by the time limit of its benchmarks, or takes the process with it is named; the others
+    are called."""
+    one = script(time_limits={"h.py": 45.0})
+    one.does(a="", **{"h.py": "hangs", "d.py": "dies", "x.py": ""})
+    one.gives_up_after((Importing, "h.py"))
+    called = one.pool.collect(["d.py", "h.py", "x.py"])
+    assert list(called.cases) == ["x.py::a"]
+    assert called.collected.broken["h.py"] == "a process did not import it: it did nothing for 45 s"
+    assert "SIGKILL" in called.collected.broken["d.py"]
+    assert called.collected.broken["bad.py"] == "no module"
+
+
+def test_no_file_can_be_imported(script: Started) -> None:
+    """Where none is left the error names the last."""
+    one = script()
+    one.does(a="", **{"d.py": "dies", "x.py": "dies"})
+    with pytest.raises(WorkerError, match=r"no process can import x\.py: its process was ended by SIGKILL"):
+        one.pool.collect(["d.py", "x.py"])
+
+
+def test_the_time_limit_of_a_file() -> None:
+    """That of its slowest benchmark, and never too short to read torch from a slow disk."""
+    claims = [
+        Claim(name, "a tip", path, name, time_limit=limit)
+        for name, path, limit in (("A", "a.py", 10.0), ("B", "b.py", 60.0), ("C", "b.py", 300.0))
+    ]
+    settings = WorkerSettings("python", Path(), Path(), "cpu", None, time_limits=file_limits(claims))
+    assert [settings.idle_limit(path) for path in ("a.py", "b.py", "c.py", "")] == [30.0, 300.0, None, None]
 
 
 def test_a_collection_that_does_not_end(script: Started) -> None:
