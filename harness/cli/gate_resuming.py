@@ -10,7 +10,6 @@ from pathlib import Path
 from harness.cli.resumable import of_kind
 from harness.errors import UsageError
 from harness.gate.resume import GateResumption
-from harness.model import NoteCode
 from harness.program import advised
 from harness.report.builders.gate_records import result_from
 from harness.store import GATE_FILE, RESULT_FILE
@@ -18,9 +17,6 @@ from harness.store.files import text_of
 from harness.store.gates import load_journal
 from harness.store.parts import being_measured
 from harness.store.runs import RunEntry, Wanted
-
-UNFINISHED = {NoteCode.INTERRUPTED, NoteCode.BUDGET_USED}
-"""Notes of a result that leaves something to measure."""
 
 
 @contextmanager
@@ -51,4 +47,4 @@ def _complete(folder: Path) -> bool:
         result = result_from(json.loads(text_of(folder / RESULT_FILE)))
     except (OSError, ValueError, RecursionError):
         return False
-    return not UNFINISHED & {note.code for note in result.notes}
+    return not result.unfinished

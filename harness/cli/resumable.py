@@ -20,6 +20,8 @@ def named_to_resume(named: str, results: Path, wanted: Wanted) -> RunEntry:
 def of_kind(kind: str, named: str, results: Path, wanted: Wanted) -> RunEntry:
     """The same of one kind; whether it is complete is for its command to say. Raises UsageError."""
     entry = named_to_resume(named, results, wanted)
+    if entry.broken:
+        raise UsageError(f"--resume: {entry.broken}")
     if entry.kind == kind and entry.side is None:
         return entry
     what = f"a {entry.kind}" if entry.side is None else "one side of a gate"

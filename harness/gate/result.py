@@ -8,8 +8,11 @@ from harness.gate.pair import SideCommand
 from harness.gate.settings import GateSettings
 from harness.gate.state import GateState
 from harness.judge.regression import status_of
-from harness.model import GateNote, GateResult, Side, SideFacts
+from harness.model import GateNote, GateResult, NoteCode, Side, SideFacts
 from harness.workers.protocol import SideInfo
+
+UNFINISHED = {NoteCode.INTERRUPTED, NoteCode.BUDGET_USED}
+"""Notes of a result that leaves something to measure."""
 
 
 def gate_result(
@@ -37,6 +40,7 @@ def gate_result(
         seconds=seconds,
         notes=notes,
         selftest=settings.selftest,
+        unfinished=any(note.code in UNFINISHED for note in notes),
     )
 
 

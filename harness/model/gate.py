@@ -93,7 +93,7 @@ class GateResult:
     ``decisions`` counts the noisy metrics that were judged, over which ``alpha`` was split; ``target`` and
     ``loader_target`` are the slow-downs to be caught, as shares. ``selftest`` marks identical code on both
     sides. ``unchanged`` says that nothing under test differs between the sides, and why: then nothing was
-    measured.
+    measured. ``unfinished`` is whether an interrupt or the budget left something to measure.
     """
 
     base: SideFacts
@@ -110,3 +110,4 @@ class GateResult:
     notes: tuple[GateNote, ...] = ()
     selftest: bool = False
     unchanged: str = ""
+    unfinished: bool = False

@@ -1128,6 +1128,7 @@ def test_time_is_kept_for_profiles(
     )
     assert reason_text(by(result)).startswith("aten::linear runs 2x instead of 1x, +")
     assert "the time budget of 27 min 30 s was used up before everything was decided" in notes_text(result)
+    assert result.unfinished
     assert not any("profile" in note for note in notes_text(result))
 
 
