@@ -121,7 +121,7 @@ def guarded(work: Callable[[ExitStack], int]) -> int:
         output.complain(error)
         return CANNOT_JUDGE
     except KeyboardInterrupt:
-        output.complain("interrupted before anything was measured")
+        output.complain("interrupted before anything was judged")
         return INTERRUPTED
 
 
@@ -163,6 +163,15 @@ def finish(result: GateResult, folder: Path | None, request: GateRequest) -> int
     A ``folder`` of None keeps nothing: nothing was measured. Raises StoreError for the first form that could
     not be written, after the others are and the report is shown.
     """
+    try:
+        return _finished(result, folder, request)
+    except KeyboardInterrupt:
+        where = "nothing was measured" if folder is None else f"what was measured is in {folder}"
+        output.complain(f"interrupted while the result was shown; {where}")
+        return INTERRUPTED
+
+
+def _finished(result: GateResult, folder: Path | None, request: GateRequest) -> int:
     console = request.forms.console()
     results = records.results(result)
     content = json.dumps(records.document(result), indent=1, allow_nan=False)

@@ -79,44 +79,50 @@ def compare_with_saved(settings: BaselineSettings, display: GateDisplay) -> tupl
         monitor.begins(case, unit)
         display.begins(case, unit)
 
-    with (
-        monitor,
-        WorkerPool(
-            WorkerSettings(
-                sys.executable,
-                settings.benchmarks,
-                folder,
-                settings.device,
-                settings.data,
-                width=2,
-                time_limits=file_limits(settings.claims),
-            ),
-            begins=begins,
-            ends=monitor.ends,
-            tick=display.tick,
-        ) as pool,
-    ):
-        found = pool.collect(sorted({claim.path for claim in settings.claims}))
-        found.keep(chosen)
-        found.account_for(settings.claims)
-        writer.write("header", schema=SCHEMA, environment=found.environment, planned=list(found.cases))
-        monitor.measures_on(found.environment)
-        refuse_other_machine(saved.environment, found.environment)
-        now = Run(folder, facts, tuple(settings.claims), found.environment, ())
-        refuse_other_device(saved, now)
-        wanted = {case: chosen[benchmark_of(case)] for case in found.cases if counts[case]}
-        goal = min(UNITS, max(counts.values(), default=0)) if wanted else 0
+    try:
+        with (
+            monitor,
+            WorkerPool(
+                WorkerSettings(
+                    sys.executable,
+                    settings.benchmarks,
+                    folder,
+                    settings.device,
+                    settings.data,
+                    width=2,
+                    time_limits=file_limits(settings.claims),
+                ),
+                begins=begins,
+                ends=monitor.ends,
+                tick=display.tick,
+            ) as pool,
+        ):
+            found = pool.collect(sorted({claim.path for claim in settings.claims}))
+            found.keep(chosen)
+            found.account_for(settings.claims)
+            writer.write("header", schema=SCHEMA, environment=found.environment, planned=list(found.cases))
+            monitor.measures_on(found.environment)
+            refuse_other_machine(saved.environment, found.environment)
+            now = Run(folder, facts, tuple(settings.claims), found.environment, ())
+            refuse_other_device(saved, now)
+            wanted = {case: chosen[benchmark_of(case)] for case in found.cases if counts[case]}
+            goal = min(UNITS, max(counts.values(), default=0)) if wanted else 0
 
-        def take(unit: int, report: WorkerReport) -> None:
-            measurements.extend(map(monitor.marked, report.measurements))
-            if report.unfinished is not None:
-                store.write_measurement(writer, report.unfinished)
-                measurements.append(report.unfinished)
-            if report.error:
-                notes.append(GateNote(NoteCode.TEXT, detail=report.error))
-            display.unit(unit, 0, len(wanted), 0, time.monotonic() - start)
+            def take(unit: int, report: WorkerReport) -> None:
+                measurements.extend(map(monitor.marked, report.measurements))
+                if report.unfinished is not None:
+                    store.write_measurement(writer, report.unfinished)
+                    measurements.append(report.unfinished)
+                if report.error:
+                    notes.append(GateNote(NoteCode.TEXT, detail=report.error))
+                display.unit(unit, 0, len(wanted), 0, time.monotonic() - start)
 
-        end = _measure(pool, wanted, goal, start + settings.seconds, take)
+            end = _measure(pool, wanted, goal, start + settings.seconds, take)
+    except KeyboardInterrupt:
+        if not measurements:
+            raise
+        # While the processes were ended: what they measured is judged.
+        end = EndReason.INTERRUPTED
     if end is not EndReason.ALL_MEASURED:
         notes.append(GateNote(NoteCode.ENDED_EARLY, end=end))
     store.write_end(writer, RunEnd(end))

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from harness.judge.run import judge
 from harness.model import Measurement, Outcome
@@ -19,6 +20,9 @@ from harness.report.warning_text import warning_text
 from harness.store import Run, load, run_folders
 
 ROOT = Path(__file__).resolve().parents[2]
+
+SHARED = Path("/dev/shm")
+"""Where named blocks of shared memory lie, those of other processes as well."""
 
 LONGEST = 600.0
 """Seconds after which a run counts as one that never ends."""
@@ -92,7 +96,9 @@ KINDS = (
     Kind("process", "subprocess.Popen(['sleep', '1000'], start_new_session=True)", "processes in sessions"),
     Kind("thread", "threading.Thread(target=time.sleep, args=(1000.0,), daemon=True).start()", "threads"),
     Kind(
-        "shared_memory", "kept = shared_memory.SharedMemory(create=True, size=2**20)", "shared memory (psm_"
+        "shared_memory",
+        "kept = shared_memory.SharedMemory(f'psm_{os.environ[\"FAULTS\"]}_{os.getpid()}', create=True, size=2**20)",
+        "shared memory (psm_",
     ),
     Kind("forks", "os.fork()", "forked processes"),
     Kind("prints", "print('x' * 50_000_000)"),
@@ -130,19 +136,20 @@ def _beside(kind: Kind, place: Path, budget: int) -> Beside:
         (place / folder).mkdir()
     (place / "benchmarks" / "bench_healthy.py").write_text(HEALTHY)
     (place / "benchmarks" / "bench_bad.py").write_text(source(kind))
-    shared = {*Path("/dev/shm").iterdir()}
+    # In the name of what a kind leaves in a place that all processes share.
+    mark = uuid4().hex
     command = [sys.executable, "-m", "harness", "bench", "--device", "cpu", "--budget", f"{budget}s"]
     try:
         ended = subprocess.run(
             command, cwd=place, capture_output=True, text=True, timeout=LONGEST, check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(place / "tmp")},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(place / "tmp"), "FAULTS": mark},
         )  # fmt: skip
         screen = ended.stdout + ended.stderr
     except subprocess.TimeoutExpired:
         return Beside(kind, healthy=False, named="", wrong=(f"it did not end in {LONGEST:g} s",))
     wrong = ["a traceback of ours"] if "Traceback" in screen else []
     wrong += [f"{path.name} is left" for path in (place / "tmp").glob("tipbench-*")]
-    wrong += [f"{path} is left" for path in {*Path("/dev/shm").iterdir()} - shared if "psm_" in path.name]
+    wrong += [f"{path} is left" for path in SHARED.glob(f"*{mark}*")]
     found = run_folders(place / "results")
     if not found:
         return Beside(kind, healthy=False, named="", wrong=(*wrong, f"no run: {screen.strip()[-300:]}"))

@@ -132,6 +132,22 @@ def test_one_whose_result_cannot_be_read_goes_on(ran: Ran, stopped: Path, played
     assert played.units == [1]
 
 
+def test_an_interrupt_while_the_result_is_shown(
+    ran: Ran, stopped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was measured and judged is kept, and the message says where."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.cli.gating.show_document", interrupted)
+    status, _, err = ran("--resume", stopped.name)
+    assert (status, err) == (
+        130, f"harness: interrupted while the result was shown; what was measured is in {stopped}\n",
+    )  # fmt: skip
+    assert '"unfinished": false' in (stopped / RESULT_FILE).read_text()
+
+
 def _not_there(_: Path) -> str:
     return "nope"
 

@@ -235,6 +235,27 @@ def test_an_interrupt_judges_what_was_measured(tmp_path: Path, monkeypatch: pyte
     assert {each for each, _ in outcomes(result, CASE)} == {GateOutcome.UNCHANGED}
 
 
+@pytest.mark.parametrize("reached", [99, 0])
+def test_an_interrupt_behind_the_last_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: int
+) -> None:
+    """While its processes are ended: what they measured is judged, and without any of it there is no gate."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Fake, "__exit__", interrupted)
+    monkeypatch.setattr(Fake, "reached", reached)
+    saved = run(tmp_path, {CASE: 1e-3})
+    if not reached:
+        with pytest.raises(KeyboardInterrupt):
+            gated(tmp_path, monkeypatch, {CASE: 1e-3}, saved)
+        return
+    result = gated(tmp_path, monkeypatch, {CASE: 1e-3}, saved)
+    assert (result.status, result.units) == (130, 14)
+    assert {verdict.outcome for verdict in result.verdicts} == {GateOutcome.UNCHANGED}
+
+
 def test_what_the_stored_run_could_not_measure_is_not_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
