@@ -75,7 +75,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     """What gates do here."""
     made = Played()
     monkeypatch.setattr("harness.cli.gating.gate", made)
-    own = Interpreter(sys.executable, sys.prefix, sys.version_info[:3], (), True, {})
+    own = Interpreter(sys.executable, sys.prefix, "3.11.7", (), True, {})
     monkeypatch.setattr("harness.gate.builds.prepare.interpreter", lambda *_: own)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return made

@@ -1148,7 +1148,12 @@ def test_the_worst_variant_of_a_case_is_profiled() -> None:
 
 @pytest.mark.parametrize(
     ("how", "words"),
-    [("raises", "no profiler here"), ("dies", "SIGKILL"), ("torn", "is not a trace"), ("hangs", "no answer")],
+    [
+        ("raises", "no profiler here"),
+        ("dies", "SIGKILL"),
+        ("torn", "is not a trace"),
+        ("hangs", "no answer from head: it did nothing"),
+    ],
 )
 def test_a_profile_that_fails_takes_nothing(
     scripted: ScriptedGate, monkeypatch: pytest.MonkeyPatch, how: str, words: str
