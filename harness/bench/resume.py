@@ -22,9 +22,9 @@ from harness.program import advised
 from harness.store import Run
 from harness.store.parts import discard_part, next_part
 
-FREE = ("warnings", "git.dirty", "machine.memory_bytes")
-"""What may differ between two parts of a run: the results themselves may be new files in the repository, and
-the memory of a virtual machine grows while it runs."""
+FREE = ("warnings", "git.branch", "git.dirty", "machine.memory_bytes")
+"""What may differ between two parts of a run: a branch is only a name of a revision, the results themselves
+may be new files in the repository, and the memory of a virtual machine grows while it runs."""
 
 _MOST = 5
 _PROCESS_LOG = re.compile(r"process-(\d{1,9})\.log")

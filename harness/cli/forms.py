@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ FORMS = {
     "parquet": "Parquet, numbers only",
     "junit": "JUnit XML",
     "benchmark-json": "pytest-benchmark's JSON, times only",
+    "hud-json": "records of PyTorch's benchmark database",
     "json": "JSON, for programs",
     "html": "one HTML page that works offline",
 }
@@ -126,7 +127,7 @@ class Forms:
             raise failures[0]
 
 
-def as_json(document: Mapping[str, object]) -> str:
+def as_json(document: Mapping[str, object] | Sequence[object]) -> str:
     """A document as text; what is not finite has become null before."""
     return json.dumps(document, indent=1, allow_nan=False)
 

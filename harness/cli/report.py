@@ -154,6 +154,7 @@ def _write(run: Run, judged: RunContent, document: Document, forms: Forms) -> No
         return
     from harness.report.builders import run_records as records
     from harness.report.builders.benchmark_records import benchmark_json
+    from harness.report.builders.hud_records import hud_records
     from harness.report.render.junit import junit
     from harness.report.render.markdown import markdown
     from harness.report.render.tables import write_parquet
@@ -181,6 +182,7 @@ def _write(run: Run, judged: RunContent, document: Document, forms: Forms) -> No
             "csv": frame_csv,
             "junit": lambda: junit(results),
             "benchmark-json": lambda: as_json(benchmark_json(run)),
+            "hud-json": lambda: as_json(hud_records(run)),
             "json": lambda: as_json(records.document(run, judged)),
         },
         {"parquet": frame_parquet, "html": page},

@@ -26,18 +26,20 @@ def show_set(folder: Path, screen: Console) -> int:
 
 def report_set(folder: Path, forms: Forms) -> int:
     """The same, with the forms that were requested. Raises StoreError."""
+    from harness.report.builders.hud_records import hud_records
     from harness.report.builders.run_set import set_document
     from harness.report.builders.run_set_records import set_records, set_results
     from harness.report.render.junit import junit
     from harness.report.render.markdown import markdown
 
-    forms.refuse_except("a set", ("markdown", "junit", "json"))
+    forms.refuse_except("a set", ("markdown", "junit", "hud-json", "json"))
     judged = _judged(folder)
     status = _show(judged, forms.console())
     forms.write(
         {
             "markdown": lambda: markdown(set_document(judged)),
             "junit": lambda: junit(set_results(judged)),
+            "hud-json": lambda: as_json([each for run in judged.runs.values() for each in hud_records(run)]),
             "json": lambda: as_json(set_records(judged)),
         }
     )

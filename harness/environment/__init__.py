@@ -8,7 +8,8 @@ A plain nested dict of JSON values, so that it can be stored, shown side by side
 - ``driver``: its version and the newest CUDA it supports; empty without one;
 - ``software``: versions, None where absent; ``flags``: torch's settings; ``variables``: relevant ones that
   are set;
-- ``git``: revision and whether anything differs from it, or None; ``warnings``: what could not be found out.
+- ``git``: revision, branch and whether anything differs from them, or None; ``warnings``: what could not be
+  found out.
 """
 
 from __future__ import annotations

@@ -109,11 +109,14 @@ def _is_default(name: str, value: str) -> bool:
 
 
 def git(directory: Path) -> dict[str, object] | None:
-    """The revision checked out there and whether the files differ from it; None without git or a
-    repository."""
+    """The revision checked out there, its branch (empty where none is), and whether the files differ from it;
+    None without git or a repository."""
     try:
-        revision = _git_says(directory, "rev-parse", "HEAD").strip()
-        return {"revision": revision, "dirty": bool(_git_says(directory, "status", "--porcelain").strip())}
+        revision, branch = _git_says(directory, "rev-parse", "HEAD", "--abbrev-ref", "HEAD").splitlines()
+        dirty = bool(_git_says(directory, "status", "--porcelain").strip())
+        # A branch that shares its name with a tag has "heads/" in front.
+        branch = "" if branch == "HEAD" else branch.removeprefix("heads/")
+        return {"revision": revision, "branch": branch, "dirty": dirty}
     except (OSError, subprocess.SubprocessError):
         return None
 

@@ -103,12 +103,15 @@ def test_one_report_of_all_nodes(play: Play, capsys: Captured, tmp_path: Path) -
     assert words[words.index("--share") + 1] == "n1/n1,n2"
     assert words[words.index("--folder") + 1] == "n1"
     assert place.jobs["1"].seconds == 660.0
-    again = ran(capsys, "report", "--json", "r.json", "--junit", "r.xml", "--markdown", "r.md")
+    files = ("--json", "r.json", "--junit", "r.xml", "--markdown", "r.md", "--hud-json", "r.hud.json")
+    again = ran(capsys, "report", *files)
     assert (again[0], again[1]) == (0, out[out.index("Claims on trial") :])
     found = json.loads((tmp_path / "r.json").read_text())
     assert (found["kind"], found["lost"], sorted(found["runs"])) == ("set", [], ["n1", "n2"])
     assert len(ET.parse(tmp_path / "r.xml").getroot().findall(".//testcase")) == 2
     assert "`n1`" in (tmp_path / "r.md").read_text()
+    records = json.loads((tmp_path / "r.hud.json").read_text())
+    assert {r["benchmark"]["extra_info"]["run"] for r in records} == {"n1", "n2"}
 
 
 def test_each_node_measures_everything(play: Play, capsys: Captured) -> None:

@@ -424,14 +424,13 @@ def test_trend_refuses(many: Path, capsys: Captured, arguments: list[str], statu
 
 
 def test_report_in_every_form(results: Path, tmp_path: Path, capsys: Captured) -> None:
-    """One run as Markdown, CSV, Parquet, JUnit, JSON and pytest-benchmark's JSON; the verdicts are the
-    terminal's."""
+    """One run as Markdown, CSV, Parquet, JUnit, JSON, pytest-benchmark's JSON and PyTorch's records; the
+    verdicts are the terminal's."""
     pytest.importorskip("pyarrow")
     import pandas as pd
 
-    forms = {
-        f: tmp_path / f"r.{f}" for f in ("markdown", "csv", "parquet", "junit", "json", "benchmark-json")
-    }
+    wanted = ("markdown", "csv", "parquet", "junit", "json", "benchmark-json", "hud-json")
+    forms = {f: tmp_path / f"r.{f}" for f in wanted}
     arguments = [part for form, path in forms.items() for part in (f"--{form}", str(path))]
     status, out, _ = ran(capsys, "report", "2026-01-01", *arguments)
     assert status == 0
@@ -451,6 +450,10 @@ def test_report_in_every_form(results: Path, tmp_path: Path, capsys: Captured) -
     entries = json.loads(forms["benchmark-json"].read_text())["benchmarks"]
     names = ["bench_a1[m]", "bench_a1[m]:quick", "bench_a1[m]:alike", "bench_b2", "bench_b2:slack"]
     assert [entry["name"] for entry in entries] == names
+    variants = [r["model"]["backend"] for r in json.loads(forms["hud-json"].read_text())]
+    assert variants == [
+        name for name in ("baseline", "quick", "alike", "baseline", "slack") for _ in range(2)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -217,17 +217,20 @@ def test_relevant_variables_without_secrets() -> None:
     ]
 
 
-def test_git_revision_and_dirt(tmp_path: Path) -> None:
-    """The revision and whether files differ from it; None in a folder without a repository."""
+def test_git_revision_branch_and_dirt(tmp_path: Path) -> None:
+    """The revision, its branch and whether files differ from it; None in a folder without a repository."""
     assert fingerprint(torch=fake_torch(), module=ABSENT, directory=tmp_path)["git"] is None
     who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
-    for command in (("init", "-q"), (*who, "commit", "-q", "--allow-empty", "-m", "first")):
+    first = (*who, "commit", "-q", "--allow-empty", "-m", "first")
+    for command in (("init", "-q", "-b", "main"), first, ("checkout", "-q", "-b", "a/b"), ("tag", "a/b")):
         subprocess.run(["git", "-C", tmp_path, *command], check=True)
     clean = fingerprint(torch=fake_torch(), module=ABSENT, directory=tmp_path)["git"]
     assert len(clean["revision"]) == 40
-    assert clean["dirty"] is False
+    assert (clean["branch"], clean["dirty"]) == ("a/b", False)
     (tmp_path / "new").write_text("")
-    assert fingerprint(torch=fake_torch(), module=ABSENT, directory=tmp_path)["git"]["dirty"] is True
+    subprocess.run(["git", "-C", tmp_path, "checkout", "-q", "--detach"], check=True)
+    detached = fingerprint(torch=fake_torch(), module=ABSENT, directory=tmp_path)["git"]
+    assert detached == {"revision": clean["revision"], "branch": "", "dirty": True}
 
 
 def test_git_may_be_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
