@@ -31,6 +31,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from harness.judge import walsh
+
 Floats = NDArray[np.float64]
 Numbers = Sequence[float] | Floats
 Side = Literal["greater", "less"]
@@ -78,7 +80,7 @@ def signed_rank_p(values: Numbers, shift: float, alternative: Side) -> float:
         raise ValueError(f"the shift is {shift}, not a finite number")
     if alternative not in ("greater", "less"):
         raise ValueError(f"the alternative is 'greater' or 'less', not {alternative!r}")
-    averages = _walsh(data)
+    averages = walsh.averages(data)
     beyond = averages > shift if alternative == "greater" else averages < shift
     # the null distribution is symmetric: P(W >= w) = P(W <= N - w)
     return float(_null(data.size)[averages.size - int(np.count_nonzero(beyond))])
@@ -87,23 +89,27 @@ def signed_rank_p(values: Numbers, shift: float, alternative: Side) -> float:
 def hodges_lehmann(values: Numbers) -> float:
     """The median of the Walsh averages: the centre that the signed-rank test estimates. Raises ValueError for
     none."""
-    return _middle(_walsh(_finite(values)))
+    data = _finite(values)
+    last = data.size * (data.size + 1) // 2 - 1
+    low, high = walsh.averages_at(data, (last // 2, (last + 1) // 2))
+    return (low + high) / 2
 
 
 def signed_rank_interval(values: Numbers, alpha: float) -> tuple[float, float] | None:
     """The exact interval of the centre at level 1 - ``alpha``: every shift the two-sided test does not
     reject.
 
-    None where there are too few values for the level: n values can reach 2 * 2**-n and no less.
-    Raises ValueError for no values, a value that is not finite, or ``alpha`` outside (0, 1).
+    None where there are too few values for the level: n values can reach 2 * 2**-n and no less. Past
+    `walsh.MOST_COUNTED` values the null distribution is the normal one. Raises ValueError for no values, a
+    value that is not finite, or ``alpha`` outside (0, 1).
     """
     data = _finite(values)
     _level(alpha)
-    skipped = int(np.searchsorted(_null(data.size), alpha / 2, side="right"))
+    skipped = _skipped(data.size, alpha)
     if skipped == 0:
         return None
-    averages = np.sort(_walsh(data))
-    return float(averages[skipped - 1]), float(averages[averages.size - skipped])
+    low, high = walsh.averages_at(data, (skipped - 1, data.size * (data.size + 1) // 2 - skipped))
+    return low, high
 
 
 def rank_sum_p(first: Numbers, second: Numbers, shift: float, alternative: Side) -> float:
@@ -245,10 +251,12 @@ def _level(alpha: float) -> None:
         raise ValueError(f"alpha is in (0, 1), not {alpha}")
 
 
-def _walsh(data: Floats) -> Floats:
-    first, second = np.triu_indices(data.size)
-    # halved before adding: the sum of two large values must not overflow
-    return np.asarray(data[first] / 2 + data[second] / 2, dtype=np.float64)
+def _skipped(count: int, alpha: float) -> int:
+    """The averages at either end of their order that the test rejects."""
+    if count <= walsh.MOST_COUNTED:
+        return int(np.searchsorted(_null(count), alpha / 2, side="right"))
+    mean, deviation = count * (count + 1) / 4, np.sqrt(count * (count + 1) * (2 * count + 1) / 24)
+    return int(mean + 0.5 + deviation * scipy.special.ndtri(alpha / 2))
 
 
 @lru_cache(maxsize=128)
