@@ -29,6 +29,7 @@ from harness.program import advised
 
 if TYPE_CHECKING:
     from harness.loading.data.folder import FolderOddities
+    from harness.loading.loop.step_forms import StepForm
     from harness.report.html.parts import HtmlPage
     from harness.store import Run
     from harness.tune.resume import TuneResumption
@@ -44,11 +45,16 @@ ODDITIES = 5.0
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = (
-        "Race data loader settings on your images and your step, and say where its time goes."
+        "Race data loader settings on your images or dataset, with your step, and say where its time goes."
     )
-    parser.add_argument(
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
         "--data", type=Path, metavar="FOLDER", help="your ImageFolder; default: generated images"
     )
+    source.add_argument(
+        "--dataset", metavar="MODULE:FUNCTION",
+        help="a function of yours that returns a dataset, or a dataset and a collate function",
+    )  # fmt: skip
     parser.add_argument("--batch-size", default="64", metavar="N", help="default 64; 32,64 races both")
     parser.add_argument(
         "--step", default="none", metavar="STEP",
@@ -95,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
     interrupt_on_sigterm()
     try:
         settings, forms = settings_from(options, start)
-        notes = known(settings.data)
+        notes = () if settings.dataset else known(settings.data)
         check_temporary(loaders=True)
         console = forms.console()
         with ExitStack() as stack:
@@ -236,7 +242,7 @@ def settings_from(options: argparse.Namespace, start: float) -> tuple[TuneSettin
     from harness.gate.configuration import option_share
     from harness.judge.racing import RaceRule
     from harness.loading.loaders import LOADER_KINDS
-    from harness.loading.loop.step_forms import step_form
+    from harness.loading.loop.step_forms import function_form, step_form
     from harness.processes.launch import check_interpreter
     from harness.tune.budget import Budget
     from harness.tune.settings import BUDGET, TuneSettings
@@ -249,8 +255,11 @@ def settings_from(options: argparse.Namespace, start: float) -> tuple[TuneSettin
         )
     try:
         step = step_form(options.step)
+        dataset = function_form(options.dataset) if options.dataset is not None else None
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if dataset is not None:
+        check_own(step, kinds)
     batch_sizes = whole_numbers(options.batch_size, "--batch-size", 1)
     workers = whole_numbers(options.workers, "--workers", 0) if options.workers else ()
     budget = Budget.of(seconds(options.budget) if options.budget else BUDGET, start)
@@ -261,7 +270,9 @@ def settings_from(options: argparse.Namespace, start: float) -> tuple[TuneSettin
     # These start a process.
     python = check_interpreter(options.python, NEEDED) if options.python else sys.executable
     if step.module:
-        check_module(step.module, python)
+        check_module("--step", step.module, python)
+    if dataset is not None:
+        check_module("--dataset", dataset.module, python)
     settings = TuneSettings(
         data=data_folder(options),
         step=options.step,
@@ -273,5 +284,22 @@ def settings_from(options: argparse.Namespace, start: float) -> tuple[TuneSettin
         rule=RaceRule(margin=margin),
         python=python,
         watch=watch,
+        dataset=options.dataset or "",
     )
     return settings, forms
+
+
+def check_own(step: StepForm, kinds: Sequence[str]) -> None:
+    """Raises UsageError for what needs image files, and cannot be had with a dataset of the user's."""
+    from harness.tune.messages import PLAIN
+
+    if step.network:
+        raise UsageError(
+            f"--step: {step.network} takes the images of --data; with --dataset name a function of yours "
+            "(training:step), a time (20ms) or none"
+        )
+    if others := [kind for kind in kinds if kind != PLAIN]:
+        raise UsageError(
+            f"--kinds: {', '.join(others)} reads image files itself; with --dataset only {PLAIN} races, with all "
+            "of its settings"
+        )

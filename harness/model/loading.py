@@ -206,6 +206,20 @@ class Ranked:
     ceiling: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnDataset:
+    """A dataset of the user's: what a function, written ``module:function``, returned.
+
+    ``samples`` is its length, None if it has none. An ``iterable`` one has an order of its own. ``collate``
+    says that the function returned a collate function beside it.
+    """
+
+    place: str
+    samples: int | None = None
+    iterable: bool = False
+    collate: bool = False
+
+
 GENERATED = "generated images"
 """What a tuning calls its data where none was named."""
 
@@ -221,7 +235,8 @@ class Tuned:
     and batches to the device; ``alone`` is the answer's loader without the step. ``grid`` counts the settings
     that there are in all, of which ``left_out`` had no room and are not counted; ``undone`` are the parts for
     which there was no time within ``budget`` seconds, ``needs`` is the budget in seconds that would have had
-    it, and ``decide`` the command with such a budget.
+    it, and ``decide`` the command with such a budget. Of a user's ``dataset``, ``images`` is the number of
+    its samples, 0 if that is not known.
     """
 
     data: str
@@ -249,6 +264,7 @@ class Tuned:
     undone: tuple[Undone, ...] = ()
     needs: float = 0.0
     decide: str = ""
+    dataset: OwnDataset | None = None
 
     def of(self, setting: Setting | None) -> Ranked | None:
         """The setting's place; None where it has none."""

@@ -79,16 +79,24 @@ class Diagnoser:
         self.undone: dict[Undone, None] = {}
 
     def diagnose(
-        self, answer: Setting, best: Sequence[Setting], cores: int, *, step: bool, copies: bool
+        self,
+        answer: Setting,
+        best: Sequence[Setting],
+        cores: int,
+        *,
+        step: bool,
+        copies: bool,
+        files: bool = True,
     ) -> Diagnosis:
         """Everything about the answer and the ``best`` of each kind; what matters most comes first.
 
-        The loop is taken apart if there is a ``step`` in it, with copies to a device if there are any.
+        The loop is taken apart if there is a ``step`` in it, with copies to a device if there are any, and
+        with ``files`` that are not in the page cache.
         """
         found = Diagnosis(samples=self._count_images())
         ceilings: dict[str, float] = {}
         if step:
-            headroom, rate = self._take_apart(answer, copies=copies)
+            headroom, rate = self._take_apart(answer, copies=copies, files=files)
             ceilings |= {"alone": rate} if rate else {}
             found = replace(found, headroom=headroom)
         epochs = self._epochs(answer, [answer])
@@ -205,13 +213,15 @@ class Diagnoser:
                 self._notes.append(f"{setting.kind} was not looked at between epochs: {error}")
         return found
 
-    def _take_apart(self, answer: Setting, *, copies: bool) -> tuple[Headroom | None, float]:
+    def _take_apart(self, answer: Setting, *, copies: bool, files: bool) -> tuple[Headroom | None, float]:
         """The loop fed with nothing, with copies, with the loader and with a cold cache, in blocks of random
         order.
 
-        Beside it the loader alone, in samples a second. Without ``copies`` to a device that part is left out.
+        Beside it the loader alone, in samples a second. Without ``copies`` to a device that part is left out,
+        and so is the cold cache without ``files`` that are known of.
         """
-        inputs = [each for each in StepInput if each is not StepInput.CACHED or copies]
+        without = {StepInput.CACHED: copies, StepInput.COLD: files}
+        inputs = [each for each in StepInput if without.get(each, True)]
         blocks: list[dict[StepInput, float]] = []
         rates: list[float] = []
         disk_bytes = 0.0
@@ -257,7 +267,9 @@ class Diagnoser:
                 {each: seconds for each, seconds in block.items() if each is not StepInput.COLD}
                 for block in blocks
             ]
-        return headroom(blocks), median(rates)
+        # Where no files are known, nobody expects them to be read.
+        found = headroom(blocks)
+        return (found if files else replace(found, warnings=())), median(rates)
 
     def _sample(
         self, setting: Setting, step_input: StepInput, seed: int, *, alone: bool = False, short: bool = False

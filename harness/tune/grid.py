@@ -43,6 +43,7 @@ def settings_grid(
         raise UsageError(
             f"--workers: {', '.join(kinds)} needs at least one thread; name a count of 1 or more"
         )
+    sample_bytes = introduction.sample_bytes
     machine = this_machine()
     refused: dict[tuple[WorkerLimit, str], dict[str, None]] = {}
 
@@ -53,7 +54,9 @@ def settings_grid(
         if kind.threads:
             return True
         cap = worker_cap(
-            setting.batch_size * SAMPLE_VALUES * kind.value_bytes, setting.prefetch, machine=machine
+            setting.batch_size * (sample_bytes or SAMPLE_VALUES * kind.value_bytes),
+            setting.prefetch,
+            machine=machine,
         )
         for limit in cap.limits:
             if setting.workers > limit.most and not (settings.workers and limit.name is WorkerLimit.CORES):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Generic
 
-from harness.model import LoaderSample, SampleStage, Setting, StepInput
+from harness.model import LoaderSample, OwnDataset, SampleStage, Setting, StepInput
 from harness.workers.codec import Message, R, Request
 from harness.workers.variant_requests import Done
 
@@ -23,13 +23,19 @@ PLAIN = "dataloader"
 @dataclass(frozen=True, slots=True)
 class Introduction(Message):
     """A loader process's environment, its device's type, its number of images, the missing kinds with
-    reasons, and what else the report should note."""
+    reasons, and what else the report should note.
+
+    Of a user's ``dataset``, ``images`` is the number of its samples, 0 if that is not known; ``sample_bytes``
+    is the size of one in a batch, 0 for images.
+    """
 
     environment: Mapping[str, object]
     device: str
     images: int
     missing: Mapping[str, str]
     remarks: tuple[str, ...] = ()
+    dataset: OwnDataset | None = None
+    sample_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +47,9 @@ class DamagedFound(Message):
 
 @dataclass(frozen=True, slots=True)
 class ImagesCounted(Message):
-    """A number of images."""
+    """A number of images, or of a dataset's samples; None if that is not known."""
 
-    images: int
+    images: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +100,13 @@ class EpochsMeasured(Message):
 @dataclass(frozen=True, slots=True)
 class LoaderPlan(Request[Done]):
     """What a loader process works on: a folder of images (None: generated ones), a device, a step, images to
-    skip."""
+    skip; or a user's ``dataset``, as ``module:function``."""
 
     data: str | None
     device: str
     step: str
     without: tuple[str, ...] = ()
+    dataset: str = ""
 
 
 @dataclass(frozen=True, slots=True)

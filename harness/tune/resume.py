@@ -85,6 +85,8 @@ def sample_of(measurement: Measurement, setting: Setting) -> LoaderSample | None
 def asked(settings: TuneSettings) -> dict[str, Any]:
     """What a tuning is to race: all that must be the same where it is resumed."""
     return {
+        # Earlier versions had no datasets, and their records do not name any.
+        **({"dataset": settings.dataset} if settings.dataset else {}),
         "data": str(settings.data or ""),
         "step": settings.step,
         "device": settings.device,

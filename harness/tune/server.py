@@ -10,13 +10,14 @@ from harness.loading.data.folder import DataError
 from harness.measure.failure import failure
 from harness.processes.live import Channel, ChannelClosed
 from harness.tune import messages
+from harness.tune.dataset_worker import DatasetWorker
 from harness.tune.worker import LoaderWorker
 from harness.workers import codec
 from harness.workers.codec import Failure, FailureKind, Message, Request
 from harness.workers.variant_requests import Done
 
 
-def answer(worker: LoaderWorker, request: Message) -> Message:
+def answer(worker: LoaderWorker | DatasetWorker, request: Message) -> Message:
     """The reply to one request. Raises whatever the loader raises."""
     found: Message
     match request:
@@ -46,7 +47,7 @@ def answer(worker: LoaderWorker, request: Message) -> Message:
     return found
 
 
-def failed(error: Exception, worker: LoaderWorker | None) -> Failure:
+def failed(error: Exception, worker: LoaderWorker | DatasetWorker | None) -> Failure:
     """The reply to a request that raised, with the image at fault, if there is one."""
     if isinstance(error, UsageError):
         return Failure(str(error), FailureKind.REFUSED)
@@ -60,7 +61,7 @@ def main() -> int:
     channel = Channel.inherited()
     if channel is None:
         sys.exit("the harness starts loader processes; they cannot be started by hand")
-    worker: LoaderWorker | None = None
+    worker: LoaderWorker | DatasetWorker | None = None
     try:
         while True:
             request = codec.must_receive(channel)
@@ -69,7 +70,7 @@ def main() -> int:
             try:
                 if worker is None:
                     assert isinstance(request, messages.LoaderPlan)
-                    worker = LoaderWorker(request)
+                    worker = DatasetWorker(request) if request.dataset else LoaderWorker(request)
                 else:
                     reply = answer(worker, request)
             except Exception as error:

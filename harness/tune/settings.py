@@ -20,7 +20,8 @@ BUDGET = 300.0
 
 @dataclass(frozen=True, slots=True)
 class TuneSettings:
-    """What a tuning does. Without ``data`` images are generated; without ``kinds`` or ``workers`` all race.
+    """What a tuning does. Without ``data`` or ``dataset`` (``module:function``) images are generated; without
+    ``kinds`` or ``workers`` all race.
 
     ``watch`` is how often a second the machine is looked at meanwhile, 0 for not at all. ``borrowed`` is what
     `borrow_packages` made for an interpreter that is not ours.
@@ -37,6 +38,7 @@ class TuneSettings:
     python: str = sys.executable
     watch: float = WATCH
     borrowed: Path | None = None
+    dataset: str = ""
 
 
 class TuneDisplay(Protocol):

@@ -1,4 +1,4 @@
-"""Whether the module of a user's step can be found, without importing anything of the user's."""
+"""Whether the module of a user's step or dataset can be found, without importing anything of the user's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if found[0] is None:
 own, which may define where its parts are; a namespace package has none."""
 
 
-def check_module(module: str, python: str) -> None:
+def check_module(option: str, module: str, python: str) -> None:
     """Raises UsageError if this interpreter finds no such module, looking in the working folder first.
 
     If that cannot be known without importing, or the interpreter does not start, nothing is raised.
@@ -39,6 +39,6 @@ def check_module(module: str, python: str) -> None:
         return
     if missing:
         raise UsageError(
-            f"--step: there is no module {missing!r}, neither in {here} nor among what {python} can import; name a "
-            "module and a function in it (example: training:step)"
+            f"{option}: there is no module {missing!r}, neither in {here} nor among what {python} can import; name a "
+            f"module and a function in it (example: training:{option.strip('-')})"
         )

@@ -73,7 +73,7 @@ class _Tuning:
         self._data = str(settings.data) if settings.data else None
         self._workers = RaceWorkers(
             settings.python,
-            LoaderPlan(self._data, settings.device, settings.step),
+            LoaderPlan(self._data, settings.device, settings.step, dataset=settings.dataset),
             folder,
             note=self._note,
             left=self._pace.timeout,
@@ -122,7 +122,7 @@ class _Tuning:
                 self._folder, self._resumption.part, after=self._repetition, budget=budget
             )
         return store.open_run(
-            self._folder, [CLAIM], profile=store.TUNE, budget=budget, data=self._data or "",
+            self._folder, [CLAIM], profile=store.TUNE, budget=budget, data=self._settings.dataset or self._data or "",
             step=self._settings.step, asked=asked(self._settings),
         )  # fmt: skip
 
@@ -139,7 +139,7 @@ class _Tuning:
         grid = len(axes.grid())
         self._display.called(
             self._environment,
-            f"{counted(introduction.images, 'image')}, {counted(grid, 'setting')} of {', '.join(axes.workers)}",
+            f"{_extent(introduction)}, {counted(grid, 'setting')} of {', '.join(axes.workers)}",
         )
         for each in left_out:
             self._display.left_out(each)
@@ -162,7 +162,7 @@ class _Tuning:
         ranked = tuple(found.completed(each) for each in ranked_in(race))
         best = next((each for each in ranked if each.setting == answer), None)
         return Tuned(
-            data=self._data or GENERATED,
+            data=self._settings.dataset or self._data or GENERATED,
             images=introduction.images,
             step=self._settings.step,
             device=introduction.device,
@@ -186,13 +186,15 @@ class _Tuning:
             left_out=left_out,
             undone=tuple(self._undone),
             needs=self._pace.needs(race, more=bool(self._undone)),
+            dataset=introduction.dataset,
         )
 
     def _introduction(self) -> Introduction:
         try:
             return self._workers.ask(Introduce())
         except OutOfTime:
-            raise WorkerError(self._too_short("torch was imported and the images were found")) from None
+            found = "the dataset was made" if self._settings.dataset else "the images were found"
+            raise WorkerError(self._too_short(f"torch was imported and {found}")) from None
         except LoaderWorkerError as error:
             raise (Refused if error.refused else WorkerError)(str(error)) from None
 
@@ -288,7 +290,14 @@ class _Tuning:
             self._workers, self._doing, budget, self._notes, self._pace.lasts, self._monitor.measuring
         )
         step, copies = self._settings.step != "none", device == "cuda"
-        found = diagnoser.diagnose(answer, best_of_kinds(race), race.axes.cores, step=step, copies=copies)
+        found = diagnoser.diagnose(
+            answer,
+            best_of_kinds(race),
+            race.axes.cores,
+            step=step,
+            copies=copies,
+            files=not self._settings.dataset,
+        )
         self._undone |= diagnoser.undone
         return found
 
@@ -300,3 +309,10 @@ class _Tuning:
 
     def _doing(self, text: str) -> None:
         self._display.doing(text, max(0.0, self._budget.left()))
+
+
+def _extent(introduction: Introduction) -> str:
+    """How many images there are, or samples of a user's dataset."""
+    if introduction.dataset is None:
+        return counted(introduction.images, "image")
+    return counted(introduction.images, "sample") if introduction.images else "samples of unknown number"

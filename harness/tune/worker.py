@@ -3,12 +3,11 @@ beat."""
 
 from __future__ import annotations
 
-import gc
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,20 +25,17 @@ from harness.loading.loaders.dataloader import PlainLoader
 from harness.loading.loaders.kind import LoaderKind, LoaderRequest
 from harness.loading.loop.ceilings import copy_rate, disk_rate, one_core_seconds
 from harness.loading.loop.check import first_difference
-from harness.loading.loop.epoch import Batch, Step
+from harness.loading.loop.epoch import Batch
 from harness.loading.loop.loader import Loader
 from harness.loading.loop.stages import stages
 from harness.loading.loop.step_option import step_from
-from harness.loading.loop.survey import survey
 from harness.loading.loop.synthetic import cached, resident
-from harness.loading.loop.window import Meters, steady
-from harness.loading.machine.page_cache import disk_bytes, evict, warm
+from harness.loading.loop.window import steady
+from harness.loading.machine.page_cache import evict, warm
 from harness.loading.machine.threads import one_thread
 from harness.measure.device import chosen
 from harness.model import LoaderSample, SampleStage, Setting, StepInput
-from harness.probes import ProcessTree
-from harness.probes.pinned import pinned_now
-from harness.probes.shared_memory import shared_bytes
+from harness.tune.loop_worker import SPARE, LoopWorker, window_samples
 from harness.tune.messages import (
     PLAIN,
     CheckDelivery,
@@ -55,9 +51,6 @@ from harness.tune.messages import (
 MOST_IMAGES = 4096
 """Different images that samples draw on at most: enough for an average, and they stay in the page cache."""
 
-SPARE = 1 << 15
-"""Images beyond those a window needs, so that it can last as long as it must."""
-
 MOST_BYTES = 2 << 30
 """Bytes of images that are kept in the page cache at most."""
 
@@ -71,19 +64,18 @@ COMPARED = 16
 """Images that are compared pixel by pixel."""
 
 
-class LoaderWorker:
+class LoaderWorker(LoopWorker):
     """The images, the device and the step of this process."""
 
     def __init__(self, plan: LoaderPlan) -> None:
         """Raises DataError, and UsageError for a device that is not there."""
-        self.device = chosen(plan.device)
+        super().__init__(chosen(plan.device))
         self.folder = Path(plan.data) if plan.data else jpeg_folder()
         self.images: Sequence[Image] = first_images(self.folder, MOST_IMAGES)
         self.leave_out(plan.without)
         _check(self.images)
         self.classes = max(10, len(class_names(self.folder)))
-        self.step: Step | None = step_from(plan.step, self.device, self.classes)
-        self._tree = ProcessTree()
+        self.step = step_from(plan.step, self.device, self.classes)
         self._sample_bytes = 4 * 3 * recipe.SIZE**2
         self._in_cache = False
         # The first sample must not pay for reading the files from the disk.
@@ -120,30 +112,18 @@ class LoaderWorker:
 
     def sample(self, request: MeasureSample) -> LoaderSample:
         """A window of the loop with this loader, or with batches that cost nothing."""
-        setting, step_input, count = request.setting, request.step_input, request.count
+        setting, step_input = request.setting, request.step_input
         if step_input in (StepInput.RESIDENT, StepInput.CACHED):
             return self._timed(self._free(setting, step_input), request, 2)
         if not self._in_cache:
             self._warm()
-        discard = setting.depth
-        images = self._coming(setting, setting.batch_size * (2 * discard + 2 * count) + SPARE, request.seed)
-        shared = shared_bytes()
-        with (
-            self._made(LOADER_KINDS[setting.kind], setting, images) as loader,
-            closing(loader.with_timeout()) as given,
-        ):
-            batches: Iterable[Batch] = given
-            if step_input is StepInput.COLD:
-                self._in_cache = False
-                evict(image.path for image in self.images)
-                batches = self._evicting(batches, images)
-            found = self._timed(batches, request, discard, copied=loader.copied)
-            readings = {**found.readings, "pss_bytes": float(self._tree.memory()[0])}
-            if shared is not None and (used := shared_bytes()) is not None:
-                readings["shm_bytes"] = float(max(0, used - shared))
-            if pinned := pinned_now():
-                readings["pinned_bytes"] = float(pinned)
-        return replace(found, readings=readings)
+        images = self._coming(setting, window_samples(request), request.seed)
+        around: Callable[[Iterable[Batch]], Iterable[Batch]] = iter
+        if step_input is StepInput.COLD:
+            self._in_cache = False
+            evict(image.path for image in self.images)
+            around = partial(self._evicting, images)
+        return self._loaded(lambda: self._made(LOADER_KINDS[setting.kind], setting, images), request, around)
 
     def check(self, request: CheckDelivery) -> str | None:
         """How this kind's batches differ from the plain loader's, under the recipe with nothing random."""
@@ -204,25 +184,15 @@ class LoaderWorker:
         """The number of images in the folder."""
         return len(scan(self.folder))
 
-    def epochs(self, request: MeasureEpochs) -> dict[str, float]:
-        """What a loader costs beside the time of its batches; best measured in a process that ran nothing
-        before."""
-        setting = request.setting
+    def small_epochs(self, setting: Setting, samples: int, request: MeasureEpochs) -> Loader:
+        """A loader of epochs of so many samples, without a step."""
         kind = LOADER_KINDS[setting.kind]
+        loader = kind.make(LoaderRequest(setting, self._coming(setting, samples, request.seed), self.device))
+        if isinstance(loader, PlainLoader) and not kind.threads:
+            loader.persistent = request.persistent and setting.workers > 0
+        return loader
 
-        def make(batch_size: int, samples: int) -> Loader:
-            own = replace(setting, batch_size=batch_size)
-            loader = kind.make(LoaderRequest(own, self._coming(own, samples, request.seed), self.device))
-            if isinstance(loader, PlainLoader) and not kind.threads:
-                loader.persistent = request.persistent and setting.workers > 0
-            return loader
-
-        batches = max(1, setting.workers)
-        return survey(
-            make, batch_size=setting.batch_size, batches=batches, device=self.device, tree=self._tree
-        )
-
-    def _coming(self, setting: Setting, length: int, seed: int) -> Repeated:
+    def _coming(self, setting: Setting, length: int, seed: int) -> Repeated[Image]:
         """The images of a window, in the same random order for all kinds but those that have an order of
         their own."""
         return Repeated(self.images, length, 0 if LOADER_KINDS[setting.kind].ordered else seed)
@@ -241,32 +211,7 @@ class LoaderWorker:
         copies = [tuple(tensor.clone() for tensor in batch) for _ in range(4)]
         return cached(copies, self.device)  # type: ignore[arg-type]
 
-    def _timed(
-        self,
-        batches: Iterable[Batch],
-        request: MeasureSample,
-        discard: int,
-        copied: Callable[[], float] | None = None,
-    ) -> LoaderSample:
-        gc.collect()
-        gc.disable()
-        try:
-            return steady(
-                batches, None if request.alone else self.step, discard=discard, count=request.count,
-                least_seconds=request.least_seconds, most_seconds=request.most_seconds,
-                settle=self._settle, meters=self._meters, copied=copied,
-            )  # fmt: skip
-        finally:
-            gc.enable()
-
-    def _settle(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-
-    def _meters(self) -> Meters:
-        return Meters(self._tree.cpu_seconds(), disk_bytes(member.pid for member in self._tree.members()))
-
-    def _evicting(self, batches: Iterable[Batch], images: Sequence[Image]) -> Iterator[Batch]:
+    def _evicting(self, images: Sequence[Image], batches: Iterable[Batch]) -> Iterator[Batch]:
         """Each file is evicted from the page cache once its sample is here: the next time round it is
         cold."""
         for batch in batches:

@@ -266,7 +266,7 @@ def test_a_module_that_is_not_there(here: Path) -> None:
         with pytest.raises(
             UsageError, match=f"--step: there is no module '{missing}', neither in {here} nor "
         ):
-            check_module(module, sys.executable)
+            check_module("--step", module, sys.executable)
 
 
 def test_a_module_that_only_importing_could_tell_of(here: Path) -> None:
@@ -276,7 +276,7 @@ def test_a_module_that_only_importing_could_tell_of(here: Path) -> None:
     for file in ("own.py", "names/own.py", "package/__init__.py"):
         (here / file).write_text("raise SystemExit('imported')\n")
     for module in ("own", "names.own", "package.part", "torch.nn", "sys"):
-        check_module(module, sys.executable)
+        check_module("--step", module, sys.executable)
 
 
 @pytest.mark.parametrize("text", [":step", "training:", "a..b:step", ".a:step", "a:step.", "nonsense"])

@@ -95,7 +95,7 @@ def test_the_command_is_ready_to_paste(tmp_path: Path) -> None:
     known = found(tmp_path / "a", stretch(1, waits), dataset="my images", step="train:step")
     assert tune_command(known) == "tipbench tune --data 'my images' --batch-size 64 --step train:step"
     unknown = found(tmp_path / "b", stretch(1, waits), batch_size=None)
-    assert tune_command(unknown) == "tipbench tune --data FOLDER --step 10ms"
+    assert tune_command(unknown) == "tipbench tune --dataset MODULE:FUNCTION --step 10ms"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_report_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["report", folder, "--markdown", str(page)]) == 0
     shown = capsys.readouterr().out
     assert "save 33.3 % of the loop (33.3 to 33.3 %)" in shown
-    assert "try: tipbench tune --data FOLDER --batch-size 64 --step 10ms" in shown
+    assert "try: tipbench tune --dataset MODULE:FUNCTION --batch-size 64 --step 10ms" in shown
     assert "waiting for the loader" in page.read_text()
     assert main(["report", folder, "--junit", str(tmp_path / "x.xml")]) == 2
     assert main(["bench", "--resume", folder]) == 2

@@ -14,12 +14,13 @@ from harness.model import (
     Certainty,
     EpochCost,
     LeftOut,
+    OwnDataset,
     Setting,
     Tuned,
     Undone,
     WorkerLimit,
 )
-from harness.report.builders.tuning import described, tuning_document
+from harness.report.builders.tuning import described, out_table, tuning_document
 from harness.report.progress.tune import TuneProgress
 from harness.report.render.markdown import markdown
 from harness.report.render.terminal import show_document
@@ -108,6 +109,22 @@ def test_epochs_and_whether_workers_should_live_on() -> None:
     none = shown(replace(TUNED, epoch=EpochCost(4000, 8.5, 0.44)))
     assert "between two the loop waits 440 ms\n" in none and "persistent" not in none
     assert "persistent" not in shown(replace(TUNED, epoch=None))
+
+
+def test_a_dataset_of_ones_own_has_samples_and_its_own_code() -> None:
+    """Kinds that do not apply share a line; a number that is not known is not stated."""
+    own = OwnDataset("train.data:Lines.make", iterable=True)
+    missing = dict.fromkeys(("dali", "spdl"), "reads images")
+    tuned = replace(TUNED, data=own.place, images=0, stages=(), missing=missing, dataset=own)
+    document = tuning_document(tuned)
+    facts = dict(document.facts)
+    assert facts["measured"].startswith("samples of train.data:Lines.make, step resnet18, cpu; ")
+    assert facts["epochs"].startswith("an epoch of 4000 samples takes ")
+    assert document.code.startswith("from train.data import Lines\n\ndataset = Lines.make()\n")
+    assert "shuffle" not in document.code and "collate" not in document.code
+    (_, row) = out_table(tuned).lines
+    assert list(row.cells.values()) == ["not applicable", "dali, spdl", "reads images"]
+    assert from_json(Tuned, json.loads(json.dumps(to_json(tuned)))) == tuned
 
 
 def test_the_best_of_each_kind_by_itself() -> None:

@@ -37,7 +37,8 @@ INSIDE = {"loading": ("machine", "data", "errors", "loop", "loaders")}
 """The same within a room that has rooms of its own."""
 
 MEASURING = (
-    "ceilings", "environment", "loading", "measure", "plugin", "probes", "tune.server", "tune.worker", "workers",
+    "ceilings", "environment", "loading", "measure", "plugin", "probes", "tune.dataset_worker", "tune.loop_worker",
+    "tune.server", "tune.worker", "workers",
 )  # fmt: skip
 """What runs where time is measured, or has two ends of which one does."""
 

@@ -156,7 +156,7 @@ def test_the_answer_comes_when_the_loop_ends(tmp_path: Path) -> None:
     with watch(Loader(clock, 50, 0.01), tmp_path, held) as loop:
         list(loop)
         assert held.getvalue() == ""
-    assert held.getvalue().count("try: tipbench tune --data FOLDER --step") == 1
+    assert held.getvalue().count("try: tipbench tune --dataset MODULE:FUNCTION --step") == 1
 
 
 def test_a_terminal_has_a_line(tmp_path: Path) -> None:

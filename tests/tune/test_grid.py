@@ -95,6 +95,16 @@ def test_uint8_batches_are_a_quarter_as_large(monkeypatch: pytest.MonkeyPatch) -
     assert max(setting.workers for setting in grid if setting.kind == "uint8") == 4
 
 
+def test_samples_of_ones_own_are_as_large_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What /dev/shm has no room for is by the bytes of the dataset's own samples."""
+    machine(monkeypatch, shared=64 * 2**20)
+    for sample_bytes, most in ((1000, 4), (300_000, 1), (2**20, 0)):
+        there = Introduction({}, "cpu", 24, {}, sample_bytes=sample_bytes)
+        axes, left_out = settings_grid(there, requested("dataloader"))
+        assert max(setting.workers for setting in axes.grid() if setting.prefetch in (0, 2)) == most
+        assert {each.limit for each in left_out} - {"cores"} == ({"shared memory"} if most < 4 else set())
+
+
 @pytest.mark.parametrize(
     ("kinds", "workers", "message"),
     [

@@ -25,7 +25,7 @@ from harness.measure.clock import FakeClock
 from harness.model import LoaderSample, Setting, StepInput
 from harness.processes import cpu_limit
 from harness.processes.cpu_limit import CpuLimit
-from harness.tune import worker
+from harness.tune import loop_worker
 from harness.tune.client import LoaderClient, LoaderWorkerError, OutOfTime
 from harness.tune.messages import (
     CheckDelivery,
@@ -80,8 +80,8 @@ def test_a_sample_separates_copies_to_a_gpu_from_waits(
         given.append(copied)
         return LoaderSample(1.0, 4, {}, False)
 
-    monkeypatch.setattr(worker, "steady", steady)
-    monkeypatch.setattr(worker, "pinned_now", lambda: 0)
+    monkeypatch.setattr(loop_worker, "steady", steady)
+    monkeypatch.setattr(loop_worker, "pinned_now", lambda: 0)
     made = LoaderWorker(LoaderPlan(str(folder), "cpu", "none"))
     made.device = torch.device(name, 0) if name == "cuda" else CPU
     made.sample(MeasureSample(Setting("dataloader", 0, 0, 4), StepInput.WARM, 1, COUNT, 0.0))

@@ -33,7 +33,7 @@ from harness.loading.loop.step_option import step_from
 from harness.loading.loop.survey import GAPS, survey
 from harness.loading.machine.threads import one_thread
 from harness.model import METRICS, LoaderSample, Setting, StepInput
-from harness.tune import worker as worker_module
+from harness.tune import loop_worker
 from harness.tune.messages import CountImages, ImagesCounted, LoaderPlan, MeasureEpochs, MeasureSample
 from harness.tune.server import answer
 from harness.tune.worker import LoaderWorker
@@ -219,7 +219,7 @@ def test_a_sample_has_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Every reading is a known metric; shared memory is what was taken beyond the level before."""
     # What other processes of this machine take or free at the same time counts in the true level.
     levels = iter([2**20, 5 * 2**20])
-    monkeypatch.setattr(worker_module, "shared_bytes", lambda: next(levels))
+    monkeypatch.setattr(loop_worker, "shared_bytes", lambda: next(levels))
     found = sample(opened_in(folder(tmp_path)), ONE)
     assert {"wait_p50_seconds", "wait_p99_seconds", "first_batch_seconds", "cpu_seconds", "pss_bytes"} <= set(
         found.readings

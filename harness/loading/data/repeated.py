@@ -1,20 +1,20 @@
-"""Images that come round again. Standard library only."""
+"""Images, or the places of samples, that come round again. Standard library only."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import overload
+from typing import TypeVar, overload
 
-from harness.loading.data.folder import Image
+T = TypeVar("T")
 
 
-class Repeated(Sequence[Image]):
-    """The images in a random order, from the front again when they are used up; ``length`` of them,
-    not listed.
+class Repeated(Sequence[T]):
+    """Images, or places of samples, in a random order, from the front again when they are used up; ``length``
+    of them, not listed.
     """
 
-    def __init__(self, images: Sequence[Image], length: int, seed: int) -> None:
+    def __init__(self, images: Sequence[T], length: int, seed: int) -> None:
         self._images = list(images)
         random.Random(seed).shuffle(self._images)
         self._length = length
@@ -23,10 +23,10 @@ class Repeated(Sequence[Image]):
         return self._length
 
     @overload
-    def __getitem__(self, place: int) -> Image: ...
+    def __getitem__(self, place: int) -> T: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Image]: ...
-    def __getitem__(self, place: int | slice) -> Image | list[Image]:
+    def __getitem__(self, place: slice) -> list[T]: ...
+    def __getitem__(self, place: int | slice) -> T | list[T]:
         if isinstance(place, slice):
             return [self[index] for index in range(*place.indices(self._length))]
         if not -self._length <= place < self._length:

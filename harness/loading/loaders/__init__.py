@@ -31,6 +31,7 @@ from harness.loading.loaders import (
     uint8,
 )
 from harness.loading.loaders.kind import LoaderKind
+from harness.loading.loaders.own_dataset import own_code as own_code
 
 KINDS = (
     dataloader.KIND,

@@ -73,8 +73,9 @@ TENSORS = f"""\
 """
 
 
-def dataloader(request: SnippetRequest, dataset: str, *, shuffle: bool = True) -> str:
-    """A DataLoader of a dataset's piece, with the options of the setting."""
+def dataloader(request: SnippetRequest, dataset: str, *, shuffle: bool = True, collate: str = "") -> str:
+    """A DataLoader of a dataset's piece, with the options of the setting and a collate function of that
+    name."""
     setting = request.setting
     options = [f"batch_size={setting.batch_size}"]
     if shuffle:
@@ -85,5 +86,7 @@ def dataloader(request: SnippetRequest, dataset: str, *, shuffle: bool = True) -
             options.append("persistent_workers=True")
     if setting.pin:
         options.append("pin_memory=True")
+    if collate:
+        options.append(f"collate_fn={collate}")
     loader = f"{dataset}\nfrom torch.utils.data import DataLoader\n\nloader = DataLoader("
     return "\n".join([loader, "    dataset,", *(f"    {option}," for option in options), ")"])

@@ -1,4 +1,4 @@
-"""How a step is written on the command line; reading it needs no torch."""
+"""How a step, or a function of the user's, is written on the command line; reading it needs no torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,23 @@ def step_form(text: str) -> StepForm:
         return StepForm(network=text)
     if match := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text):
         return StepForm(seconds=float(match[1]) / (1000 if match[2] == "ms" else 1))
-    module, _, function = text.partition(":")
-    if not (all(module.split(".")) and all(function.split("."))):
+    found = _function(text)
+    if found is None:
         raise ValueError(f"--step: {text!r} is not a step (examples: {EXAMPLES})")
-    return StepForm(module=module, function=function)
+    return found
+
+
+def function_form(text: str) -> StepForm:
+    """Read the function that makes a dataset. Raises ValueError with an example."""
+    found = _function(text)
+    if found is None:
+        raise ValueError(
+            f"--dataset: {text!r} is not a module and a function in it (example: training:make_dataset)"
+        )
+    return found
+
+
+def _function(text: str) -> StepForm | None:
+    module, _, function = text.partition(":")
+    there = all(module.split(".")) and all(function.split("."))
+    return StepForm(module=module, function=function) if there else None

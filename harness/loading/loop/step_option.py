@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import time
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harness.loading.data.folder import DataError
+from harness.loading.data.users_code import imported, raised
 from harness.loading.loop.epoch import Step
 from harness.loading.loop.step_forms import step_form
 
@@ -28,7 +25,8 @@ def step_from(text: str, device: torch.device, classes: int) -> Step | None:
     """The step that is meant: none, one of a stated length, a network's training step, or the user's own.
 
     ``module:function`` is imported with the working folder on the path and called with images and
-    labels on the device; a class is made first, with the device if it takes one. Raises DataError.
+    labels on the device; a class is made first, with the device if it takes one. It takes whatever else it is
+    called with. Raises DataError.
     """
     try:
         form = step_form(text)
@@ -44,7 +42,7 @@ def step_from(text: str, device: torch.device, classes: int) -> Step | None:
 def _elsewhere(seconds: float) -> Step:
     """Work that is done by another device: this process sleeps, and the cores are the loader's."""
 
-    def step(_images: Tensor, _labels: Tensor) -> None:
+    def step(*_batch: object) -> None:
         time.sleep(seconds)
 
     return step
@@ -55,7 +53,7 @@ def _busy(seconds: float, device: torch.device) -> Step:
     with torch.cuda.device(device):
         wanted = int(seconds * cycles_a_second())
 
-    def step(_images: Tensor, _labels: Tensor) -> None:
+    def step(*_batch: object) -> None:
         torch.cuda._sleep(wanted)
 
     return step
@@ -110,18 +108,7 @@ class Training:
 
 
 def _own(module: str, name: str, device: torch.device) -> Step:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except Exception as error:
-        raise DataError(
-            f"--step {module}:{name} cannot be imported ({type(error).__name__}: {error}): name a module that can be "
-            f"imported from {here}, and a function in it"
-        ) from error
+    found = imported("--step", module, name, "a function")
     if isinstance(found, type):
         found = _made(found, device)
     if not callable(found):
@@ -132,15 +119,11 @@ def _own(module: str, name: str, device: torch.device) -> Step:
 def _naming_errors(step: Step, what: str) -> Step:
     """The user's step; its errors name the step and the line that raised them."""
 
-    def wrapped(images: Tensor, labels: Tensor) -> Tensor | None:
+    def wrapped(*batch: Tensor) -> Tensor | None:
         try:
-            return step(images, labels)
+            return step(*batch)
         except Exception as error:
-            frames = traceback.extract_tb(error.__traceback__)[1:]
-            own = [frame for frame in frames if "/torch/" not in frame.filename] or frames
-            place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
-            message = next((line for line in str(error).splitlines() if line.strip()), "without a message")
-            raise RuntimeError(f"{what} raised {type(error).__name__}: {message}{place}") from error
+            raise RuntimeError(f"{what} raised {raised(error)}") from error
 
     return wrapped
 

@@ -57,7 +57,7 @@ def tune_command(found: LoopFound) -> str:
     loader = found.loader
     step = next(each.seconds for each in found.spent if each.span is LoopSpan.STEP)
     copy = sum(each.seconds for each in found.spent if each.span is LoopSpan.COPY)
-    words = ["--data", loader.dataset] if loader.dataset else ["--data", "FOLDER"]
+    words = ["--data", loader.dataset] if loader.dataset else ["--dataset", "MODULE:FUNCTION"]
     words += ["--batch-size", str(loader.batch_size)] if loader.batch_size else []
     words += ["--step", loader.step or f"{max(0.1, 1000 * (step + copy)):.3g}ms"]
     return f"{SCRIPT} tune {shlex.join(words)}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from harness.judge.headroom import worth_a_look
-from harness.loading.loaders import LOADER_KINDS
+from harness.loading.loaders import LOADER_KINDS, own_code
 from harness.model import GENERATED, Certainty, Headroom, LoopPart, Ranked, Setting, StageName, Tuned
 from harness.plural import counted
 from harness.report.builders.tuning_words import (
@@ -19,6 +19,7 @@ from harness.report.builders.tuning_words import (
     left_behind,
     no_room,
     no_time,
+    number,
     of_an_epoch,
     rate,
     slower,
@@ -160,6 +161,8 @@ def best(tuned: Tuned, answer: Ranked) -> str:
 def code(tuned: Tuned, answer: Ranked) -> str:
     """The answer as code to paste."""
     persistent = tuned.epoch is not None and tuned.epoch.persistent
+    if tuned.dataset is not None:
+        return own_code(tuned.dataset, answer.setting, persistent=persistent)
     folder = tuned.data if tuned.data != GENERATED else ""
     kind = LOADER_KINDS.get(answer.setting.kind)
     if kind is None:
@@ -237,10 +240,15 @@ def kinds_table(tuned: Tuned) -> Table:
 
 def out_table(tuned: Tuned) -> Table:
     """What did not run and why: settings and kinds that failed, and kinds that this machine does not have."""
+    missing: dict[str, list[str]] = {}
+    for kind, why in tuned.missing.items():
+        missing.setdefault(why, []).append(kind)
+    absent = "not here" if tuned.dataset is None else "not applicable"
+    out = [("out of the race", what, why) for what, why in tuned.failed.items()]
+    out += [(absent, ", ".join(kinds), why) for why, kinds in missing.items()]
     rows = [
         Row({"state": state, "what": sanitize(what), "why": sanitize(why)}, {"state": Tone.OPEN})
-        for state, reasons in (("out of the race", tuned.failed), ("not here", tuned.missing))
-        for what, why in reasons.items()
+        for state, what, why in out
     ]
     return Table("What did not run", OUT, tuple(rows))
 
@@ -271,19 +279,18 @@ def _facts(tuned: Tuned, answer: Ranked | None) -> Iterable[tuple[str, str]]:
         yield "against", against_the_next(tuned, answer)
         yield "left out", no_time(tuned)
         yield "headroom", _advice(tuned.headroom) if tuned.headroom is not None else ""
-        yield "epochs", of_an_epoch(tuned.epoch, tuned.margin) if tuned.epoch is not None else ""
+        yield "epochs", of_an_epoch(tuned, tuned.epoch) if tuned.epoch is not None else ""
         yield from _rates(tuned, answer)
-    where = f"{counted(tuned.images, 'image')} of {tuned.data}, step {tuned.step}, {tuned.device}"
+    where = f"{number(tuned, tuned.images)} of {tuned.data}, step {tuned.step}, {tuned.device}"
     yield "measured", f"{where}; {counted(tuned.repetitions, 'repetition')} in {duration(tuned.seconds)}"
 
 
 def _rates(tuned: Tuned, answer: Ranked) -> Iterable[tuple[str, str]]:
     work = [stage for stage in tuned.stages if stage.name is not StageName.DECODE_FASTEST]
-    if not work:
-        return
-    whole = sum(stage.seconds for stage in work)
-    stages = (f"{each.name} {quantity(each.seconds, 's')} ({each.seconds / whole:.0%})" for each in work)
-    yield "one core", f"one sample the DataLoader's way: {', '.join(stages)}"
+    if work:
+        whole = sum(stage.seconds for stage in work)
+        stages = (f"{each.name} {quantity(each.seconds, 's')} ({each.seconds / whole:.0%})" for each in work)
+        yield "one core", f"one sample the DataLoader's way: {', '.join(stages)}"
     for name, words in CEILINGS.items():
         if most := tuned.ceilings.get(name):
             yield "rates", f"{words} {rate(1 / most)} samples/s; this loop takes {rate(answer.seconds)}"

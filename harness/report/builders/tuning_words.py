@@ -104,16 +104,25 @@ def no_room(left_out: LeftOut) -> str:
     )
 
 
-def of_an_epoch(cost: EpochCost, margin: float) -> str:
+def number(tuned: Tuned, count: int) -> str:
+    """So many images, or samples of a user's dataset, whose number may not be known."""
+    if tuned.dataset is None:
+        return counted(count, "image")
+    return counted(count, "sample") if count else "samples"
+
+
+def of_an_epoch(tuned: Tuned, cost: EpochCost) -> str:
     """How long an epoch takes, how long the loop stands still between two, and whether workers should live
     on."""
     long = duration(cost.seconds) if cost.seconds >= 10 else quantity(cost.seconds, "s")
-    text = f"an epoch of {counted(cost.samples, 'image')} takes {long}; between two the loop waits"
+    text = f"an epoch of {number(tuned, cost.samples)} takes {long}; between two the loop waits"
     if cost.persistent_gap is None:
         return f"{text} {quantity(cost.gap, 's')}"
     saved = f"{100 * cost.gain:.2g} % of an epoch"
     judged = (
-        f"that saves {saved}" if cost.persistent else f"not worth it: {saved}, the margin is {margin:.0%}"
+        f"that saves {saved}"
+        if cost.persistent
+        else f"not worth it: {saved}, the margin is {tuned.margin:.0%}"
     )
     gaps = f"{quantity(cost.gap, 's')}, with persistent_workers=True {quantity(cost.persistent_gap, 's')}"
     return f"{text} {gaps} ({judged})"
