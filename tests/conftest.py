@@ -123,13 +123,17 @@ def set_aside() -> None:
 
 
 @pytest.fixture
-def own_temporary_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     """Temporary files of a test whose workers die lie in a folder that goes with it.
 
     torch raises from its handler of SIGCHLD. While a DataLoader looks for the cause of an error it makes
     temporary files; when a second worker dies in that moment, a file is made that nothing removes.
     """
-    multiprocessing.util.get_temp_dir()  # kept for as long as this process lives, so not in that folder
+    # Made when they are first needed and kept for all tests, so not in that folder.
+    multiprocessing.util.get_temp_dir()
+    tmp_path_factory.getbasetemp()
     with tempfile.TemporaryDirectory(prefix="tipbench-test-") as folder, monkeypatch.context() as patch:
         patch.setattr(tempfile, "tempdir", folder)
         yield
