@@ -157,6 +157,9 @@ def few_benchmarks(folder: Path) -> Path:
     """Copy those files, with what they share, into a new folder. Raises ValueError where one is not as
     expected."""
     shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(
+        ROOT / "benchmarks/support", folder / "support", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in ("conftest.py", *FEW):
         text = (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
         if FEW.get(name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -397,7 +398,13 @@ def test_the_short_bench_has_three_claims(tmp_path: Path) -> None:
         '@pytest.mark.parametrize("work", ["gemm"])'
         in (folder / "arithmetic/bench_half_precision.py").read_text()
     )
-    assert (folder / "conftest.py").exists()
+    shared = {
+        word.replace(".", "/")
+        for file in folder.rglob("*.py")
+        for word in re.findall(r"^ *from (support(?:\.\w+)+) import", file.read_text(), re.MULTILINE)
+    }
+    assert "support/accuracy" in shared
+    assert [name for name in ("conftest", *shared) if not (folder / f"{name}.py").is_file()] == []
 
 
 def test_a_bench_without_a_run_is_a_failure_that_says_why(
