@@ -134,8 +134,10 @@ def own_temporary_files(
     # Made when they are first needed and kept for all tests, so not in that folder.
     multiprocessing.util.get_temp_dir()
     tmp_path_factory.getbasetemp()
+    cache = os.environ.get("TORCHINDUCTOR_CACHE_DIR", f"{tempfile.gettempdir()}/torchinductor_tests")
     with tempfile.TemporaryDirectory(prefix="tipbench-test-") as folder, monkeypatch.context() as patch:
         patch.setattr(tempfile, "tempdir", folder)
+        patch.setenv("TORCHINDUCTOR_CACHE_DIR", cache)  # torch would keep that folder's name for later tests
         yield
 
 
