@@ -167,6 +167,7 @@ def sample(worker: DatasetWorker, workers: int, step_input: StepInput = StepInpu
     [
         ("nope", "cannot be imported .AttributeError: module 'own_training' has no attribute 'nope'"),
         ("torch.__version__", "is an object of type TorchVersion, which cannot be called"),
+        ("os.getcwd", "returned an object of type str, whose items are no samples: return a dataset, or"),
         ("nothing", "returned None, which neither has __len__ and __getitem__ nor is an IterableDataset: return a"),
         ("raises", r"raised FileNotFoundError: no such folder \(.*own_training.py, line \d+\)"),
         ("three", "returned a tuple of 3 .an object of type Numbers, .*: return a dataset, or a dataset and a"),

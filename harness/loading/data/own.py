@@ -68,6 +68,8 @@ def _checked(found: Any, option: str) -> OwnData:
         raise UsageError(
             f"{option} returned a DataLoader: return its dataset, and its collate_fn beside it if that is your own"
         )
+    if isinstance(dataset, str | bytes | bytearray):
+        raise UsageError(f"{option} returned {_kind(dataset)}, whose items are no samples: {WANTED}")
     iterable = isinstance(dataset, IterableDataset)
     mapped = hasattr(type(dataset), "__getitem__") and hasattr(type(dataset), "__len__")
     if dataset is None or not (iterable or mapped):
